@@ -1,0 +1,271 @@
+"""COMPOSITION ROOT: the one file that knows every part. Starts them in order, stops them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+from aiohttp import web
+
+from incidentd.channels.base import ChannelEnv, Sender, discover
+from incidentd.channels.http import HttpClient
+from incidentd.clock import Clock, SystemClock, random_id
+from incidentd.config import Config, ConfigError, load
+from incidentd.delivery.worker import Worker
+from incidentd.domain.incident import Change
+from incidentd.jobs.scheduler import Job, Scheduler
+from incidentd.lifecycle import Lifecycle
+from incidentd.metrics import Metrics
+from incidentd.store import settings, tokens
+from incidentd.store.engine import Store, Tx
+from incidentd.store.filelock import FileLock
+from incidentd.store.migrate import migrate
+from incidentd.web.context import Context
+from incidentd.web.server import build, harden
+from incidentd.workflows import housekeeping
+from incidentd.workflows.intake import GroupCommit
+from incidentd.workflows.outcomes import Outcomes
+from incidentd.workflows.receive import Reception
+from incidentd.workflows.respond import run_timers, timers_due
+from incidentd.workflows.rules import rules_of
+
+log = structlog.get_logger()
+
+
+class StartError(Exception):
+    """The daemon cannot start; the message says why and what to do."""
+
+
+class Daemon:
+    """One running incidentd. Several can live in one process: nothing is global but the log."""
+
+    def __init__(
+        self, config: Config, path: Path | None = None, *, clock: Clock | None = None, output: TextIO | None = None
+    ) -> None:
+        """`path` is what a reload reads again; `output` is where the console channel writes."""
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self.url = ""
+        self._path = path
+        self._output = output or sys.stdout
+        self._lifecycle = Lifecycle()
+        self._noted = asyncio.Event()
+
+    async def start(self) -> None:
+        """Return when alerts are accepted. Raises `StartError`, `StoreUnavailableError` and what migration raises."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> bool:
+        """Refuse new work, finish what is under way, hand back leases; True if all of it ended in time."""
+        if hasattr(self, "context"):
+            self.context.stopping.set()
+        return await self._lifecycle.stop()
+
+    async def _start(self) -> None:
+        await self._open_store()
+        await self._refuse_an_open_door()
+        http = HttpClient()
+        self._lifecycle.started("http client", http.aclose, 5)
+        self._env = ChannelEnv(
+            http=http,
+            clock=self.clock,
+            public_url=self.config.server.public_url,
+            generated_secret=lambda name: self._generated_secrets[name],
+            output=self._output,
+        )
+        senders = self._senders(self.config)
+        self._build_worker(senders)
+        self._build_intake(senders)
+        self._build_scheduler()
+        await self._serve()
+        self.worker.start()
+        self.scheduler.start()
+
+    async def _open_store(self) -> None:
+        url = self.config.database.url.get_secret_value()
+        self.store = Store(url)
+        self._lifecycle.started("database", self.store.close, 10)
+        if self.store.path is not None:
+            lock = FileLock(self.store.path)
+            lock.acquire()
+            self._lifecycle.started("database lock", lock.release_soon, 1)
+        await migrate(url)
+        self.instance = await self.store.write(
+            lambda tx: settings.get_or_create(tx, "instance", lambda: secrets.token_hex(4))
+        )
+        self._generated_secrets: Mapping[str, str] = await self.store.write(self._webhook_secrets)
+
+    def _webhook_secrets(self, tx: Tx) -> dict[str, str]:
+        return {
+            name: settings.get_or_create(tx, f"webhook_secret:{name}", generate_webhook_secret)
+            for name, channel in self.config.channels.items()
+            if channel.kind == "webhook"
+        }
+
+    async def _refuse_an_open_door(self) -> None:
+        server = self.config.server
+        if server.loopback or self.config.auth.tokens:
+            return
+        stored = await self.store.read(tokens.all_tokens)
+        if not any(token.revoked_at is None for token in stored):
+            raise StartError(
+                f"server.host is {server.host}, which others can reach, and there is no token: anybody could "
+                "acknowledge incidents. Configure auth.tokens, or run `incidentd token create NAME --scope admin`, "
+                "or listen on 127.0.0.1"
+            )
+
+    def _senders(self, config: Config) -> dict[str, Sender]:
+        kinds = discover()
+        return {name: kinds[channel.kind].open(channel, name, self._env) for name, channel in config.channels.items()}
+
+    def _build_worker(self, senders: Mapping[str, Sender]) -> None:
+        self.worker = Worker(
+            store=self.store,
+            senders=senders,
+            clock=self.clock,
+            metrics=self.metrics,
+            owner=random_id("w-"),
+            instance=self.instance,
+            public_url=self.config.server.public_url,
+        )
+        bound = self.config.server.shutdown_timeout.total_seconds()
+        self._lifecycle.started("deliveries", lambda: self.worker.stop(bound), bound + 5)
+
+    def _build_intake(self, senders: Mapping[str, Sender]) -> None:
+        rules = rules_of(self.config, {name: sender.target for name, sender in senders.items()})
+        self.outcomes = Outcomes(self.metrics)
+        self.intake = GroupCommit(
+            self.store,
+            self.clock,
+            self.metrics,
+            lambda: self.context.rules,
+            self._received,
+            self.config.server.queue.max_alerts,
+        )
+        self.context = Context(
+            config=self.config,
+            rules=rules,
+            store=self.store,
+            intake=self.intake,
+            clock=self.clock,
+            metrics=self.metrics,
+            changed=self._changed,
+            channel_health=self.worker.health,
+            reload=self.reload,
+            started_at=self.clock.monotonic(),
+            config_path=self._path,
+        )
+        self.intake.start()
+        self._lifecycle.started("intake", self.intake.stop, 15)
+
+    def _build_scheduler(self) -> None:
+        self.scheduler = Scheduler(
+            (
+                Job("timers", timedelta(seconds=1), self.run_timers),
+                Job("housekeeping", timedelta(minutes=10), self.housekeep),
+            )
+        )
+        self._lifecycle.started("clockwork", self.scheduler.stop, 10)
+
+    async def _serve(self) -> None:
+        server = self.config.server
+        bound = server.shutdown_timeout.total_seconds()
+        runner = web.AppRunner(
+            build(self.context), access_log=None, handle_signals=False, shutdown_timeout=bound / 2
+        )
+        await runner.setup()
+        harden(runner)
+        # Half the time for requests to end by themselves; aiohttp waits the same again after cancelling them.
+        self._lifecycle.started("http server", runner.cleanup, bound + 1)
+        try:
+            await web.TCPSite(runner, server.host, server.port, backlog=1024).start()
+        except OSError as error:
+            raise StartError(
+                f"cannot listen on {server.host}:{server.port}: {error.strerror}. "
+                "Is another incidentd running? Choose another with --port or server.port"
+            ) from error
+        port = runner.addresses[0][1]
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        self.url = f"http://{host}:{port}"
+        self._lifecycle.started("announcer", self._stop_announcing, 1)
+        self._announcer = asyncio.create_task(self._announce(), name="announcer")
+
+    # -- what follows a commit ------------------------------------------------------------------------------
+    def _received(self, reception: Reception) -> None:
+        self.outcomes.count(reception.changes)
+        if reception.telling:
+            self.worker.wake()
+        if reception.noted:
+            self._noted.set()
+
+    def _changed(self, changes: tuple[Change, ...]) -> None:
+        self.outcomes.count(changes)
+        self.worker.wake()
+        self._noted.set()
+
+    async def _announce(self) -> None:
+        while True:
+            await self._noted.wait()
+            self._noted.clear()
+            async with self.context.noted:
+                self.context.noted.notify_all()
+
+    async def _stop_announcing(self) -> None:
+        self._announcer.cancel()
+        await asyncio.wait({self._announcer})
+
+    # -- jobs -----------------------------------------------------------------------------------------------
+    async def run_timers(self) -> None:
+        """End the snoozes and holds that are due."""
+        now = self.clock.now()
+        if await self.store.read(lambda tx: timers_due(tx, now)):
+            rules = self.context.rules
+            self._changed(await self.store.write(lambda tx: run_timers(tx, rules, now)))
+
+    async def housekeep(self) -> None:
+        """Forget what is old, and keep the database's files small."""
+        await housekeeping.housekeep(self.store, self.context.config.retention, self.clock.now())
+
+    # -- reload ---------------------------------------------------------------------------------------------
+    async def reload(self) -> list[str]:
+        """Read the configuration again. The problems if it is bad: then the running one stays in force."""
+        if self._path is None:
+            return ["this daemon was started without a configuration file"]
+        try:
+            loaded = await asyncio.to_thread(load, self._path)
+        except (ConfigError, OSError) as error:
+            self.metrics.config_reloads.labels("refused").inc()
+            log.error("config_refused", problems=str(error).splitlines())
+            return str(error).splitlines()
+        await self._take(loaded.config)
+        self.metrics.config_reloads.labels("done").inc()
+        log.info("config_reloaded", path=str(self._path), warnings=list(loaded.warnings))
+        return []
+
+    async def _take(self, config: Config) -> None:
+        if config.server != self.config.server or config.database != self.config.database:
+            log.warning("config_needs_restart", sections=["server", "database"])
+        config = config.model_copy(update={"server": self.config.server, "database": self.config.database})
+        self.config = config
+        self._generated_secrets = await self.store.write(self._webhook_secrets)
+        senders = self._senders(config)
+        self.context.rules = rules_of(config, {name: sender.target for name, sender in senders.items()})
+        self.context.config = config
+        self.worker.replace_senders(senders)
+
+
+def generate_webhook_secret() -> str:
+    """A fresh Standard Webhooks secret: 256 random bits."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()

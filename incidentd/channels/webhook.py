@@ -1,0 +1,234 @@
+"""The webhook channel: any HTTP receiver, told by the Standard Webhooks specification."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import AfterValidator, Field, SecretStr
+
+from incidentd.channels.base import (
+    Channel,
+    ChannelConfig,
+    ChannelEnv,
+    HttpAnswer,
+    Request,
+    exchange,
+    judge_status,
+    scrubbed,
+)
+from incidentd.channels.words import cut, encodable
+from incidentd.domain.notification import AlertView, IncidentView, Message, Outcome, Verdict
+from incidentd.fields import Secret
+
+MAX_BODY = 20_000
+"""Bytes: Standard Webhooks recommends payloads under 20 KB."""
+_SHORT = 300
+_FEW = 20
+_PREFIX = "whsec_"
+_KEY_BYTES = range(24, 65)
+
+
+def _http_only(secret: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(secret.get_secret_value())
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("is not an http address; accepted: http:// or https:// with a host")
+    return secret
+
+
+def _signing(secret: SecretStr) -> SecretStr:
+    try:
+        key = _key(secret.get_secret_value())
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) not in _KEY_BYTES or not secret.get_secret_value().startswith(_PREFIX):
+        raise ValueError("is not a signing secret; accepted: whsec_ and the base64 of 24 to 64 bytes")
+    return secret
+
+
+SigningSecret = Annotated[Secret, AfterValidator(_signing)]
+"""``whsec_`` and base64, as Standard Webhooks writes symmetric keys."""
+
+
+class WebhookConfig(ChannelConfig):
+    """Where to post. The address is held like a secret: receivers put their tokens into it."""
+
+    kind: Literal["webhook"]
+    url: Annotated[Secret, AfterValidator(_http_only)]
+    secret: SigningSecret | Annotated[list[SigningSecret], Field(min_length=1)] | None = None
+    """Signs every request; several all sign it, so that receivers can rotate. None: one is generated."""
+
+
+def render(config: WebhookConfig, message: Message) -> Request:
+    """The request without its signature, the same in every attempt."""
+    headers = {"content-type": "application/json", "webhook-id": message.delivery_id}
+    return Request("POST", config.url.get_secret_value(), headers, _body(message))
+
+
+def sign(request: Request, secrets: Iterable[str], now: datetime) -> Request:
+    """`request` signed for this attempt: the receiver refuses time stamps that are minutes old."""
+    stamp = str(int(now.timestamp()))
+    signed = b".".join((request.headers["webhook-id"].encode(), stamp.encode(), request.content))
+    signatures = " ".join(f"v1,{_mac(secret, signed)}" for secret in secrets)
+    more = {"webhook-timestamp": stamp, "webhook-signature": signatures}
+    return replace(request, headers={**request.headers, **more})
+
+
+def judge(answer: HttpAnswer, now: datetime) -> Outcome:
+    """Only a 2xx is success; 410 asks for no more; everything else by its status."""
+    return judge_status(answer, now)
+
+
+def _mac(secret: str, signed: bytes) -> str:
+    return base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode()
+
+
+def _key(secret: str) -> bytes:
+    # Some tools leave the padding out; superfluous padding is ignored.
+    return base64.b64decode(secret.removeprefix(_PREFIX).encode() + b"==")
+
+
+def _body(message: Message) -> bytes:
+    """The full facts if they fit, else shortened texts and as many alerts as fit."""
+    if not message.minimal and _length(message) <= MAX_BODY:
+        alerts = [_alert(alert, message.incident.id, _exact) for alert in message.alerts]
+        body = _pack(message, _incident(message.incident, _exact), alerts)
+        if len(body) <= MAX_BODY:
+            return body
+    incident = _incident(message.incident, _shortened)
+    shown: list[dict[str, object]] = []
+    room = MAX_BODY - len(_pack(message, incident, []))
+    for alert in () if message.minimal else message.alerts:
+        candidate = _alert(alert, message.incident.id, _shortened)
+        room -= len(orjson.dumps(candidate)) + 1
+        if room < 0:
+            break
+        shown.append(candidate)
+    return _pack(message, incident, shown)
+
+
+def _length(message: Message) -> int:
+    """Characters of the texts that can be long: spares packing megabytes to learn that they do not fit."""
+    labels = [message.incident.labels]
+    labels += [texts for alert in message.alerts for texts in (alert.labels, alert.annotations)]
+    return sum(len(name) + len(value) for texts in labels for name, value in texts.items())
+
+
+def _pack(message: Message, incident: Mapping[str, object], alerts: list[dict[str, object]]) -> bytes:
+    data: dict[str, object] = {"incident": incident, "alerts": alerts}
+    if (missing := message.incident.alerts_total - len(alerts)) > 0:
+        data["alerts_truncated"] = missing
+    return orjson.dumps({"type": f"incident.{message.notice}", "timestamp": _time(message.at), "data": data})
+
+
+def _exact(text: str) -> str:
+    return encodable(text)
+
+
+def _shortened(text: str) -> str:
+    return encodable(cut(text, _SHORT))
+
+
+def _incident(incident: IncidentView, text: Callable[[str], str]) -> dict[str, object]:
+    return {
+        "id": incident.id,
+        "ref": incident.ref,
+        "title": text(incident.title),
+        "state": incident.state,
+        "severity": incident.severity,
+        "service": text(incident.service),
+        "group_key": text(incident.group_key),
+        "labels": _labels(incident.labels, text),
+        "opened_at": _time(incident.opened_at),
+        "acknowledged_at": _time(incident.acknowledged_at),
+        "acknowledged_by": text(incident.acknowledged_by) if incident.acknowledged_by else None,
+        "resolved_at": _time(incident.resolved_at),
+        "resolved_by": text(incident.resolved_by) if incident.resolved_by else None,
+        "snoozed_until": _time(incident.snoozed_until),
+        "alerts_firing": incident.alerts_firing,
+        "alerts_total": incident.alerts_total,
+        "reopen_count": incident.reopen_count,
+        "runbook": text(incident.runbook_url) if incident.runbook_url else None,
+        "url": text(incident.url),
+    }
+
+
+def _alert(alert: AlertView, incident_id: int, text: Callable[[str], str]) -> dict[str, object]:
+    return {
+        "fingerprint": alert.fingerprint,
+        "source": alert.source,
+        "status": alert.status,
+        "severity": alert.severity,
+        "labels": _labels(alert.labels, text),
+        "annotations": _labels(alert.annotations, text),
+        "starts_at": _time(alert.starts_at),
+        "ends_at": _time(alert.ends_at),
+        "generator_url": text(alert.generator_url),
+        "last_seen_at": _time(alert.last_seen_at),
+        "incident_id": incident_id,
+    }
+
+
+def _labels(labels: Mapping[str, str], text: Callable[[str], str]) -> dict[str, str]:
+    shown = list(labels.items())[:_FEW] if text is _shortened else labels.items()
+    return {text(name): text(value) for name, value in shown}
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSender:
+    """Posts signed events to one address."""
+
+    config: WebhookConfig
+    env: ChannelEnv
+    secrets: tuple[str, ...] = field(repr=False)
+
+    @property
+    def target(self) -> str:
+        """Scheme and host; the rest of the address may be a token."""
+        parts = urlsplit(self.config.url.get_secret_value())
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{parts.hostname}{port}"
+
+    async def send(self, message: Message) -> Outcome:
+        """Post one event."""
+        request = sign(render(self.config, message), self.secrets, self.env.clock.now())
+        outcome = await exchange(self.env.http, request, lambda answer: judge(answer, self.env.clock.now()))
+        return scrubbed(outcome, *self.secrets)
+
+    async def probe(self) -> Outcome:
+        """Always OK: the specification has no harmless request, so the next event is the test."""
+        return Outcome(Verdict.OK, "not_probed", "a webhook is tested by its next event")
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def _open(config: WebhookConfig, name: str, env: ChannelEnv) -> WebhookSender:
+    configured = config.secret if isinstance(config.secret, list) else [config.secret]
+    secrets = tuple(secret.get_secret_value() for secret in configured if secret is not None)
+    return WebhookSender(config, env, secrets or (env.generated_secret(name),))
+
+
+CHANNEL = Channel(
+    kind="webhook",
+    description="Signed events to any HTTP address, by the Standard Webhooks specification.",
+    config_model=WebhookConfig,
+    example={"kind": "webhook", "url": "https://hooks.example.com/incidents"},
+    open=_open,
+)

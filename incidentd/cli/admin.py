@@ -1,0 +1,102 @@
+"""Commands about configuration and database: check-config, config-schema, migrate, channels, check-database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from incidentd.cli.common import fail, load_or_fail, with_store
+from incidentd.cli.main import config_option
+
+if TYPE_CHECKING:
+    from incidentd.config import Config
+    from incidentd.store.engine import Store
+
+
+@click.command("check-config")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@config_option
+def check_config(file: Path | None, config_path: Path) -> None:
+    """Check a configuration FILE: exit 0, or 1 with every error as `path.to.key: what is wrong, what is accepted`."""
+    path = file or config_path
+    loaded = load_or_fail(path)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    channels = ", ".join(f"{name} ({channel.kind})" for name, channel in loaded.config.channels.items())
+    click.echo(f"{path} is good: channels {channels}; sources {', '.join(loaded.config.sources)}")
+
+
+@click.command("config-schema")
+def config_schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    from incidentd.config import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@click.command()
+@config_option
+def migrate(config_path: Path) -> None:
+    """Bring the database's schema up to date. `serve` does it at every start; this does it ahead of a roll-out."""
+    from incidentd.store.engine import StoreUnavailableError
+    from incidentd.store.errors import StoreError
+    from incidentd.store.migrate import migrate as run
+
+    config = load_or_fail(config_path).config
+    try:
+        result = asyncio.run(run(config.database.url.get_secret_value()))
+    except (StoreUnavailableError, StoreError) as error:
+        fail(str(error))
+    before = result.before or "empty"
+    click.echo(f"schema {result.after}, nothing to do" if before == result.after else f"schema {before} -> {result.after}")
+
+
+@click.command()
+@config_option
+def channels(config_path: Path) -> None:
+    """List the configured channels, and the generated secrets of webhooks that have none configured."""
+    from incidentd.store.engine import StoreUnavailableError
+    from incidentd.store.errors import StoreError
+
+    config = load_or_fail(config_path).config
+    try:
+        secrets = asyncio.run(with_store(config, lambda store: _generated(store, config)))
+    except (StoreUnavailableError, StoreError) as error:
+        fail(str(error))
+    for name, channel in config.channels.items():
+        click.echo(f"{name}\t{channel.kind}" + (f"\tgenerated secret {secrets[name]}" if name in secrets else ""))
+
+
+async def _generated(store: Store, config: Config) -> dict[str, str]:
+    from incidentd.app import generate_webhook_secret
+    from incidentd.store import settings
+
+    names = [
+        name
+        for name, channel in config.channels.items()
+        if channel.kind == "webhook" and not getattr(channel, "secret", None)
+    ]
+    return await store.write(
+        lambda tx: {
+            name: settings.get_or_create(tx, f"webhook_secret:{name}", generate_webhook_secret) for name in names
+        }
+    )
+
+
+@click.command("check-database")
+@config_option
+def check_database(config_path: Path) -> None:
+    """Read the whole SQLite file and report damage: exit 0, or 1 with what was found."""
+    from incidentd.store.integrity import check
+
+    config = load_or_fail(config_path).config
+    found = check(config.database.url.get_secret_value())
+    for line in found:
+        click.echo(line, err=True)
+    if found:
+        fail("the database is damaged: restore a backup; the lines above say where")
+    click.echo("no damage found")

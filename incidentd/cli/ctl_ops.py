@@ -1,0 +1,256 @@
+"""Commands that show how the daemon is doing: alerts, deliveries, quarantine, report, health."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+import click
+
+from incidentd.cli import output
+from incidentd.cli.client import Answer, RefusedError
+from incidentd.cli.ctl_common import (
+    DeliveryId,
+    Duration,
+    IncidentId,
+    Session,
+    api_options,
+    page_options,
+    pass_session,
+    say_more,
+)
+from incidentd.cli.output import clean, span, when
+
+DELIVERY_STATES = ("pending", "leased", "sent", "superseded", "suppressed", "dead")
+_Json = dict[str, Any]
+_Build = Callable[[list[_Json], datetime], output.Table]
+
+
+@click.command("alerts", short_help="List alerts.")
+@click.option("--status", type=click.Choice(("firing", "resolved")), help="Only this status.")
+@click.option("--source", metavar="NAME", help="Only alerts of this source.")
+@page_options
+@api_options
+@pass_session
+def alerts(session: Session, /, **query: str | int | None) -> None:
+    """List alerts as they were last received.
+
+    \b
+    Examples:
+      incidentctl alerts --status firing
+      incidentctl alerts --source main --json
+    """
+    answer = session.client().get("/api/v1/alerts", query)
+    _print_page(session, answer, alert_table, "no alerts match")
+
+
+def alert_table(items: list[_Json], now: datetime) -> output.Table:
+    """Return alerts with their labels, the alert name first."""
+
+    def labels(alert: _Json) -> str:
+        pairs = sorted((alert.get("labels") or {}).items())
+        return ", ".join(f"{name}={value}" for name, value in pairs if name not in ("alertname", "severity"))
+
+    return output.table_of(
+        items,
+        {
+            "FINGERPRINT": lambda a: a.get("fingerprint"),
+            "STATUS": lambda a: a.get("status"),
+            "SEVERITY": lambda a: a.get("severity"),
+            "ALERT": lambda a: (a.get("labels") or {}).get("alertname"),
+            "INCIDENT": lambda a: output.ref(a.get("incident_id")),
+            "STARTED": lambda a: when(a.get("starts_at"), now),
+            "LABELS": labels,
+        },
+    )
+
+
+@click.group(
+    "deliveries", invoke_without_command=True, short_help="List notifications and their fate; retry one."
+)
+@click.option("--dead", is_flag=True, help="Only those given up: somebody was not told.")
+@click.option("--state", type=click.Choice(DELIVERY_STATES), help="Only this state.")
+@click.option(
+    "--incident", "incident_id", metavar="ID", type=IncidentId(), help="Only those of one incident."
+)
+@page_options
+@api_options
+@pass_session
+@click.pass_context
+def deliveries(
+    ctx: click.Context, session: Session, /, *, dead: bool, state: str | None, **query: str | int | None
+) -> None:
+    """List notifications: to whom, by which channel, and what became of them.
+
+    \b
+    Examples:
+      incidentctl deliveries --dead
+      incidentctl deliveries --incident INC-12
+      incidentctl deliveries retry 57
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    if dead and state not in (None, "dead"):
+        raise click.UsageError("--dead and --state exclude each other")
+    answer = session.client().get("/api/v1/deliveries", {"state": "dead" if dead else state, **query})
+    _print_page(session, answer, delivery_table, "no deliveries match")
+
+
+@deliveries.command("retry", short_help="Send one delivery again.")
+@click.argument("delivery_id", metavar="ID", type=DeliveryId())
+@api_options
+@pass_session
+def retry(session: Session, /, *, delivery_id: str) -> None:
+    """Send one delivery again now. Needs a token with the scope admin.
+
+    \b
+    Example:
+      incidentctl deliveries retry 57
+    """
+    answer = session.client().post(f"/api/v1/deliveries/{delivery_id}/retry", {})
+    if session.printed(answer):
+        return
+    state = answer.object.get("state") or "pending"
+    click.echo(
+        f"delivery {delivery_id} to {clean(answer.object.get('channel')) or 'its channel'}: {clean(state)}"
+    )
+
+
+def delivery_table(items: list[_Json], now: datetime) -> output.Table:
+    """Return deliveries with the reason of the last failure."""
+    return output.table_of(
+        items,
+        {
+            "ID": lambda d: d.get("id"),
+            "INCIDENT": lambda d: output.ref(d.get("incident_id")),
+            "CHANNEL": lambda d: d.get("channel"),
+            "TARGET": lambda d: d.get("target"),
+            "CLASS": lambda d: d.get("class"),
+            "STATE": lambda d: d.get("state"),
+            "TRIES": lambda d: d.get("attempts"),
+            "CREATED": lambda d: when(d.get("created_at"), now),
+            "LAST ERROR": lambda d: d.get("last_error"),
+        },
+    )
+
+
+@click.command("quarantine", short_help="List alerts that were received but could not be understood.")
+@page_options
+@api_options
+@pass_session
+def quarantine(session: Session, /, **query: str | int | None) -> None:
+    """List alerts that could not be understood, with the reason. Their neighbours were processed.
+
+    \b
+    Example:
+      incidentctl quarantine --json | jq '.items[].alert'
+    """
+    answer = session.client().get("/api/v1/quarantine", query)
+    _print_page(session, answer, _quarantine_table, "the quarantine is empty")
+
+
+def _quarantine_table(items: list[_Json], now: datetime) -> output.Table:
+    return output.table_of(
+        items,
+        {
+            "ID": lambda q: q.get("id"),
+            "SOURCE": lambda q: q.get("source"),
+            "RECEIVED": lambda q: when(q.get("received_at"), now),
+            "WHERE": lambda q: q.get("where"),
+            "REASON": lambda q: q.get("reason"),
+        },
+    )
+
+
+@click.command("report", short_help="Show time to acknowledge and to resolve.")
+@click.option("--window", type=Duration(), default="30d", show_default=True, help="How far to look back.")
+@click.option("--service", metavar="NAME", help="Only this service.")
+@api_options
+@pass_session
+def report(session: Session, /, **query: str | int | None) -> None:
+    """Show how many incidents there were, and how long it took to acknowledge (MTTA) and resolve (MTTR) them.
+
+    \b
+    Examples:
+      incidentctl report
+      incidentctl report --window 7d --service checkout
+    """
+    answer = session.client().get("/api/v1/report", query)
+    if session.printed(answer):
+        return
+    figures, now = answer.object, session.now()
+    click.echo(f"{when(figures.get('from'), now)} to {when(figures.get('to'), now)}")
+    table = output.Table(
+        ("", "OPENED", "RESOLVED", "MTTA MEAN", "P50", "P95", "MTTR MEAN", "P50", "P90", "P95")
+    )
+    total = figures | {
+        "opened": figures.get("incidents_opened"),
+        "resolved": figures.get("incidents_resolved"),
+    }
+    _add_figures(table, "all", total)
+    for kind in ("severity", "service"):
+        for row in figures.get(f"by_{kind}") or []:
+            _add_figures(table, row.get(kind) or f"(no {kind})", row)
+    output.print_table(table)
+
+
+def _add_figures(table: output.Table, name: object, row: _Json) -> None:
+    mtta, mttr = row.get("mtta") or {}, row.get("mttr") or {}
+    acknowledged = (span(mtta.get(f"{key}_seconds")) for key in ("mean", "p50", "p95"))
+    resolved = (span(mttr.get(f"{key}_seconds")) for key in ("mean", "p50", "p90", "p95"))
+    table.add(name, row.get("opened"), row.get("resolved"), *acknowledged, *resolved)
+
+
+@click.command("health", short_help="Show the daemon's checks.")
+@api_options
+@pass_session
+def health(session: Session) -> None:
+    """Show the daemon's own checks with their latency. Exits 1 when it is unhealthy.
+
+    \b
+    Example:
+      incidentctl health
+    """
+    try:
+        answer = session.client().get("/health/detailed")
+    except RefusedError as refused:
+        # An unhealthy daemon answers 503 with the checks, which is what was asked for.
+        if refused.status != HTTPStatus.SERVICE_UNAVAILABLE or "checks" not in refused.problem:
+            raise
+        answer = Answer(503, refused.body, json.loads(refused.body))
+    state = clean(answer.object.get("status"))
+    if not session.printed(answer):
+        click.echo(f"{session.settings().url} is {state}")
+        _print_checks(answer.object.get("checks"))
+    if state == "unhealthy":
+        click.get_current_context().exit(1)
+
+
+def _print_checks(checks: object) -> None:
+    if isinstance(checks, dict):
+        checks = [
+            {"name": name, **(check if isinstance(check, dict) else {"status": check})}
+            for name, check in checks.items()
+        ]
+    if not isinstance(checks, list) or not checks:
+        return
+    columns = {
+        "CHECK": lambda c: c.get("name"),
+        "STATUS": lambda c: c.get("status"),
+        "LATENCY": lambda c: "" if c.get("latency_ms") is None else f"{c['latency_ms']} ms",
+        "DETAIL": lambda c: c.get("detail") or c.get("message") or c.get("error"),
+    }
+    output.print_table(output.table_of(checks, columns))
+
+
+def _print_page(session: Session, answer: Answer, build: _Build, empty: str) -> None:
+    if session.printed(answer):
+        return
+    if not answer.items:
+        click.echo(empty)
+        return
+    output.print_table(build(answer.items, session.now()))
+    say_more(answer)

@@ -1,0 +1,67 @@
+"""`incidentd`: the daemon and what its operator needs on the machine it runs on."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from incidentd import __version__
+
+_COMMANDS = {
+    "serve": "serve",
+    "check-config": "admin",
+    "config-schema": "admin",
+    "migrate": "admin",
+    "channels": "admin",
+    "check-database": "admin",
+    "healthcheck": "healthcheck",
+    "token": "token",
+}
+
+EPILOG = """\b
+Examples:
+  incidentd serve
+  incidentd check-config config/incidentd.yaml
+  incidentd token create alertmanager --scope ingest
+
+\b
+The on-call's commands are in `incidentctl --help`."""
+
+
+class _Lazy(click.Group):
+    """Loads a command's module only when that command runs: `--help` stays instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        loaded = importlib.import_module(f"incidentd.cli.{module}")
+        command: click.Command = getattr(loaded, cmd_name.replace("-", "_"))
+        return command
+
+
+@click.group(cls=_Lazy, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="incidentd")
+def main() -> None:
+    """Take alerts from Alertmanager, keep incidents, reach people, and never lose a page."""
+
+
+def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The `--config` option every command shares."""
+    return click.option(
+        "--config",
+        "config_path",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=Path("config/incidentd.yaml"),
+        envvar="INCIDENTD_CONFIG",
+        show_default=True,
+        show_envvar=True,
+        help="Configuration file.",
+    )(function)

@@ -1,0 +1,85 @@
+"""`incidentd serve`: the daemon in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from incidentd.cli.common import fail, load_or_fail
+from incidentd.cli.main import config_option
+
+if TYPE_CHECKING:
+    from incidentd.app import Daemon
+    from incidentd.config import LoadedConfig
+
+
+@click.command()
+@config_option
+@click.option("--host", help="Listen here instead of server.host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Listen here instead of server.port; 0 takes a free one.")
+def serve(config_path: Path, host: str | None, port: int | None) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C.
+
+    SIGHUP reloads the configuration; a bad one is reported and the running one stays in force.
+    """
+    loaded = load_or_fail(config_path)
+    raise SystemExit(asyncio.run(_serve(loaded, config_path, host, port)))
+
+
+async def _serve(loaded: LoadedConfig, path: Path, host: str | None, port: int | None) -> int:
+    from incidentd import log
+    from incidentd.app import Daemon, StartError
+    from incidentd.store.engine import StoreUnavailableError
+    from incidentd.store.errors import StoreError
+
+    config = loaded.config.model_copy(update={"server": loaded.config.server.at(host, port)})
+    log.configure(config.server.log_level, config.server.log_format)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    daemon = Daemon(config, path)
+    stop = asyncio.Event()
+    _on_signals(daemon, stop)
+    try:
+        await daemon.start()
+    except (StartError, StoreUnavailableError, StoreError) as error:
+        fail(str(error))
+    _tune_garbage_collection()
+    _announce(daemon)
+    await stop.wait()
+    click.echo("stopping: finishing what is under way", err=True)
+    return 0 if await daemon.stop() else 1
+
+
+def _on_signals(daemon: Daemon, stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[list[str]]] = set()
+
+    def reload() -> None:
+        task = asyncio.ensure_future(daemon.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+def _tune_garbage_collection() -> None:
+    # Everything imported so far lives for ever: full collections need not walk it while alerts wait.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def _announce(daemon: Daemon) -> None:
+    from incidentd import __version__
+
+    where = daemon.store.url.render_as_string(hide_password=True)
+    click.echo(f"incidentd {__version__} accepts alerts on {daemon.url} ({where})")
+    if not daemon.protected:
+        click.echo("no API token is configured: serving this machine only, and everybody on it", err=True)

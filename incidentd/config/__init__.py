@@ -1,0 +1,48 @@
+"""CONFIGURATION: one frozen tree, read from a file at start and reload, or refused with every error at once.
+
+Lives here: the tree and its sections, the loader, secrets, errors with their path and line, the reference.
+May import: `channels` (each brings its own configuration), `domain`, `fields`.
+Must not: print a secret, read anything but the file and the secrets it names, or change what is running.
+"""
+
+from incidentd.config.alerts import Grouping, Heartbeat, SeverityMap, Source
+from incidentd.config.database import Database, DatabaseUrl
+from incidentd.config.loader import LoadedConfig, load
+from incidentd.config.people import Escalation, EscalationStep, Retention, Runbooks, Schedule, User
+from incidentd.config.problems import ConfigError, Problem
+from incidentd.config.route import RootRoute, RouteNode
+from incidentd.config.schema import json_schema
+from incidentd.config.server import Auth, Queue, Scope, Server, Token
+from incidentd.config.status_page import Component, Effect, StatusPage
+from incidentd.config.tree import Config
+
+__all__ = [
+    "Auth",
+    "Component",
+    "Config",
+    "ConfigError",
+    "Database",
+    "DatabaseUrl",
+    "Effect",
+    "Escalation",
+    "EscalationStep",
+    "Grouping",
+    "Heartbeat",
+    "LoadedConfig",
+    "Problem",
+    "Queue",
+    "Retention",
+    "RootRoute",
+    "RouteNode",
+    "Runbooks",
+    "Schedule",
+    "Scope",
+    "Server",
+    "SeverityMap",
+    "Source",
+    "StatusPage",
+    "Token",
+    "User",
+    "json_schema",
+    "load",
+]

@@ -1,0 +1,79 @@
+"""`sources`, `severity`, `grouping`: what is made of the alerts that come in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from incidentd.config.section import MatcherField, PositiveDuration, Section
+from incidentd.domain.matcher import parse_matcher
+from incidentd.domain.severity import Severity, SeverityRules
+from incidentd.fields import BaseUrl, Duration
+
+EVERY_LABEL = "..."
+"""Alertmanager's word for grouping by all labels: one incident per alert."""
+
+
+class Heartbeat(Section):
+    """An alert that always fires: its absence is the alarm."""
+
+    matchers: tuple[MatcherField, ...] = Field(min_length=1)
+    """Which alerts are this heartbeat; all of them must hold."""
+    every: PositiveDuration
+    """It is missing when it was not seen for this long."""
+
+
+def _watchdog() -> tuple[Heartbeat, ...]:
+    return (Heartbeat(matchers=(parse_matcher('alertname="Watchdog"'),), every=timedelta(minutes=5)),)
+
+
+class Source(Section):
+    """One sender of alerts: a pair of highly available Alertmanagers is one source."""
+
+    alertmanagers: tuple[BaseUrl, ...] = ()
+    """Addresses of its Alertmanagers, asked for what still fires; without any, only posted resolves count."""
+    heartbeats: tuple[Heartbeat, ...] = Field(
+        default_factory=_watchdog,
+        json_schema_extra={"default": [{"matchers": ['alertname="Watchdog"'], "every": "5m"}]},
+    )
+    """Alerts that must keep coming; an empty list expects none."""
+
+
+class SeverityMap(Section):
+    """How an alert's label says how bad it is."""
+
+    label: str = Field(default="severity", min_length=1)
+    """The label that carries the severity."""
+    map: Mapping[str, Severity] = {}
+    """Further values of that label and what they mean; `critical`, `warning` and `info` mean themselves."""
+    default: Severity = Severity.WARNING
+    """What a missing or unknown value means."""
+
+    @property
+    def rules(self) -> SeverityRules:
+        """The same for the domain."""
+        return SeverityRules(label=self.label, default=self.default, map=self.map)
+
+
+def _labels(names: tuple[str, ...]) -> tuple[str, ...]:
+    if EVERY_LABEL in names and len(names) > 1:
+        raise ValueError("'...' means every label and must stand alone; accepted: ['...'] or label names")
+    if not all(names):
+        raise ValueError("has an empty label name; accepted: label names such as alertname, or ['...'] alone")
+    if len(set(names)) < len(names):
+        raise ValueError("names a label twice; accepted: each label once")
+    return names
+
+
+class Grouping(Section):
+    """Which alerts make one incident, and when a new firing belongs to an old one."""
+
+    by: Annotated[tuple[str, ...], AfterValidator(_labels)] = ("alertname", "cluster", "service")
+    """Labels whose values name the incident; `['...']` makes one incident per alert, `[]` one of all."""
+    reopen_window: Duration = timedelta(minutes=10)
+    """An alert that fires again within this time after the resolve reopens the same incident."""
+    reopen_hold: Duration = timedelta(minutes=5)
+    """If it fires with its old start (maybe a stale post), nobody is told before it has lasted this long."""

@@ -1,0 +1,95 @@
+"""What no single field can know: names that refer to other sections, and what deserves a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from incidentd.config.document import Document
+from incidentd.config.explain import nearest
+from incidentd.config.people import NOT_ACTED_UPON
+from incidentd.config.problems import KeyPath, Problem, dotted
+from incidentd.config.tree import CONSOLE, Config
+
+
+def broken_references(document: Document) -> Iterator[Problem]:
+    """Names that nothing bears. Looks at the raw file, so that other mistakes do not hide these."""
+    raw = document.raw
+    channels = _names(raw, "channels", (CONSOLE,))
+    escalations = _names(raw, "escalation", ())
+    for path, route in _routes(_mapping(raw).get("route"), ("route",)):
+        for index, name in enumerate(_list(route.get("notify"))):
+            yield from _unknown(document, (*path, "notify", index), name, channels, "channel")
+        yield from _unknown(document, (*path, "escalation"), route.get("escalation"), escalations, "policy")
+    sources = _names(raw, "sources", ("main",))
+    for index, token in enumerate(_list(_mapping(_mapping(raw).get("auth")).get("tokens"))):
+        path = ("auth", "tokens", index, "source")
+        yield from _unknown(document, path, _mapping(token).get("source"), sources, "source")
+
+
+def duplicate_tokens(config: Config, document: Document) -> Iterator[Problem]:
+    """Tokens of which it could not be told who sent them."""
+    names: dict[str, int] = {}
+    values: dict[str, int] = {}
+    for index, token in enumerate(config.auth.tokens):
+        for key, seen, value in (
+            ("name", names, token.name),
+            ("token", values, token.token.get_secret_value()),
+        ):
+            first = seen.setdefault(value, index)
+            if first != index:
+                path = ("auth", "tokens", index, key)
+                what = f"is the same as auth.tokens.{first}.{key}; accepted: a different {key} for each"
+                yield Problem(dotted(path), what, document.line(path))
+
+
+def warnings(config: Config) -> Iterator[str]:
+    """What works, but perhaps not as meant."""
+    server = config.server
+    if not server.loopback and not config.auth.tokens:
+        yield (
+            f"server.host: {server.host} is reachable from outside and auth.tokens is empty; "
+            "the daemon refuses to start unless a token was made with `incidentd token create`"
+        )
+    if not server.loopback and not server.public_url_given:
+        yield f"server.public_url: not set, so links in messages point to {server.public_url}"
+    if not config.route.notify:
+        yield "route.notify: empty, so nobody is told of alerts that no route matches"
+    told = config.route.channels()
+    for name in config.channels:
+        if name not in told:
+            yield f"channels.{name}: no route notifies it"
+    for section in NOT_ACTED_UPON:
+        if getattr(config, section):
+            yield f"{section}: accepted, but not acted upon by this version"
+
+
+def _unknown(
+    document: Document, path: KeyPath, name: object, known: tuple[str, ...], what: str
+) -> Iterable[Problem]:
+    # What is no text at all is pydantic's to refuse.
+    if not isinstance(name, str) or name in known:
+        return
+    accepted = ", ".join(known) or "none, for none is configured"
+    text = f'"{name}" is no configured {what}; accepted: {accepted}{nearest(name, known)}'
+    yield Problem(dotted(path), text, document.line(path))
+
+
+def _routes(route: object, path: KeyPath) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+    if isinstance(route, Mapping):
+        yield path, route
+        for index, child in enumerate(_list(route.get("routes"))):
+            yield from _routes(child, (*path, "routes", index))
+
+
+def _names(raw: object, section: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    written = _mapping(raw).get(section)
+    return default if written is None else tuple(map(str, _mapping(written)))
+
+
+def _mapping(raw: object) -> Mapping[str, Any]:
+    return raw if isinstance(raw, Mapping) else {}
+
+
+def _list(raw: object) -> list[Any]:
+    return raw if isinstance(raw, list) else []

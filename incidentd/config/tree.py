@@ -1,0 +1,98 @@
+"""The root of the configuration tree."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, JsonValue, model_validator
+
+from incidentd.channels.base import ChannelConfig, discover
+from incidentd.config.alerts import Grouping, SeverityMap, Source
+from incidentd.config.database import Database
+from incidentd.config.people import Escalation, Retention, Runbooks, Schedule, User
+from incidentd.config.route import RootRoute
+from incidentd.config.section import Section
+from incidentd.config.server import Auth, Server
+from incidentd.config.status_page import StatusPage
+from incidentd.fields import Slug
+
+CONSOLE = "console"
+"""Kind and name of the channel that is there when none is configured."""
+
+if TYPE_CHECKING:
+    AnyChannel = ChannelConfig
+else:
+    # Made of the files that are there: a new channel is accepted, and in the JSON Schema, by being found.
+    _MODELS = [channel.config_model for channel in discover().values()]
+    AnyChannel = functools.reduce(operator.or_, _MODELS)
+    if len(_MODELS) > 1:
+        AnyChannel = Annotated[AnyChannel, Field(discriminator="kind")]
+
+
+class Config(Section):
+    """Everything a configuration file says, with its defaults. Frozen; it prints no secret."""
+
+    server: Server = Server()
+    """The daemon's own HTTP door, its log and its end."""
+    database: Database = Database()
+    """Where incidents are kept."""
+    auth: Auth = Auth()
+    """Who may talk to the daemon."""
+    sources: Mapping[Slug, Source] = Field(
+        default={"main": Source()}, min_length=1, json_schema_extra={"default": {"main": {}}}
+    )
+    """Who sends alerts, by name. A body whose token names no source belongs to the first."""
+    severity: SeverityMap = SeverityMap()
+    """How an alert's label says how bad it is."""
+    grouping: Grouping = Grouping()
+    """Which alerts make one incident."""
+    channels: Mapping[Slug, AnyChannel] = Field(
+        default_factory=lambda: {CONSOLE: discover()[CONSOLE].config_model(kind=CONSOLE)},
+        min_length=1,
+        json_schema_extra={"default": {CONSOLE: {"kind": CONSOLE}}},
+    )
+    """Ways to tell people, by name; `kind` says which keys a channel has."""
+    route: RootRoute = RootRoute()
+    """Who is told of what."""
+    users: Mapping[Slug, User] = {}
+    """People, by name."""
+    schedules: Mapping[Slug, Schedule] = {}
+    """Who is on duty when, by name."""
+    escalation: Mapping[Slug, Escalation] = {}
+    """What happens while nobody answers, by name."""
+    runbooks: Runbooks = Runbooks()
+    """Where runbooks are kept."""
+    status_page: StatusPage = StatusPage()
+    """What the public sees."""
+    slo: tuple[Mapping[str, JsonValue], ...] = ()
+    """Service level objectives."""
+    retention: Retention = Retention()
+    """How long things are kept."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _root_notifies_somebody(cls, data: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Fill in whom the root route tells, which depends on the channels that are configured."""
+        if not isinstance(data, Mapping):
+            return data
+        channels, route = data.get("channels"), data.get("route", {})
+        if not isinstance(channels, Mapping) or not isinstance(route, Mapping) or "notify" in route:
+            return data
+        return {**data, "route": {**route, "notify": _console_else_all(channels)}}
+
+    @property
+    def default_source(self) -> str:
+        """The source of a body whose token names none: the first configured one."""
+        return next(iter(self.sources))
+
+
+def _console_else_all(channels: Mapping[Any, Any]) -> list[Any]:
+    consoles = [name for name, raw in channels.items() if _kind(raw) == CONSOLE]
+    return consoles or list(channels)
+
+
+def _kind(channel: object) -> object:
+    return channel.get("kind") if isinstance(channel, Mapping) else getattr(channel, "kind", None)

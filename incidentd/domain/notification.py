@@ -1,0 +1,189 @@
+"""What is told to people, in which class, and how a vendor's answer is judged: closed sets, used everywhere."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from incidentd.domain.severity import Severity
+
+
+class Notice(enum.StrEnum):
+    """What happened to an incident that somebody should be told. Values are the `type` suffix of outgoing webhooks."""
+
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    ESCALATED = "escalated"
+    """Severity was raised, or a snooze or hold ended with the condition still there: people are told anew."""
+    UPDATED = "updated"
+    """Members or notes changed; only the newest state matters."""
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+
+    @property
+    def delivery_class(self) -> DeliveryClass:
+        """How much this notice matters: see `DeliveryClass`."""
+        return _CLASS[self]
+
+
+class DeliveryClass(enum.StrEnum):
+    """What may happen to a delivery row."""
+
+    PAGE = "page"
+    """Must reach a human: never superseded, only suppressed by a human's own act."""
+    STATE = "state"
+    """Latest wins."""
+    LOG = "log"
+    """Appended in order."""
+    CLOSE = "close"
+    """Acknowledge and resolve at the vendor."""
+    META = "meta"
+    """About deliveries themselves."""
+
+    @property
+    def priority(self) -> int:
+        """Lower is claimed first."""
+        return _PRIORITY[self]
+
+
+_CLASS = {
+    Notice.TRIGGERED: DeliveryClass.PAGE,
+    Notice.REOPENED: DeliveryClass.PAGE,
+    Notice.ESCALATED: DeliveryClass.PAGE,
+    Notice.UNACKNOWLEDGED: DeliveryClass.PAGE,
+    Notice.ACKNOWLEDGED: DeliveryClass.CLOSE,
+    Notice.RESOLVED: DeliveryClass.CLOSE,
+    Notice.UPDATED: DeliveryClass.STATE,
+}
+_PRIORITY = {
+    DeliveryClass.PAGE: 0,
+    DeliveryClass.CLOSE: 2,
+    DeliveryClass.META: 3,
+    DeliveryClass.STATE: 4,
+    DeliveryClass.LOG: 4,
+}
+
+
+class DeliveryState(enum.StrEnum):
+    """Life of one outbox row. The last four are terminal and never change, but `dead`, which a person may retry."""
+
+    PENDING = "pending"
+    LEASED = "leased"
+    SENT = "sent"
+    SUPERSEDED = "superseded"
+    SUPPRESSED = "suppressed"
+    DEAD = "dead"
+
+
+class Verdict(enum.StrEnum):
+    """The closed set of what a vendor's answer can mean; also a metric label."""
+
+    OK = "ok"
+    RETRY = "retry"
+    """Temporary: network, 5xx. Tried again with backoff."""
+    THROTTLED = "throttled"
+    """429: tried again, not before what the vendor asked."""
+    AMBIGUOUS = "ambiguous"
+    """May have been delivered (no answer after the request was sent): tried again with the same vendor key."""
+    CONTENT_REJECTED = "content_rejected"
+    """The vendor refuses this text: resent once in minimal form."""
+    TARGET_GONE = "target_gone"
+    """This channel, room or mailbox does not exist any more."""
+    DESTINATION_BROKEN = "destination_broken"
+    """Credentials or permission: nothing to this destination can work until a person mends it."""
+    DISABLED = "disabled"
+    """The receiver asks not to be sent anything any more (HTTP 410)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt came to."""
+
+    verdict: Verdict
+    code: str = ""
+    """Short, from a closed or vendor set: ``202``, ``invalid_auth``, ``timeout``."""
+    detail: str = ""
+    """One readable line with the remedy if there is one; never a secret."""
+    retry_after: timedelta | None = None
+    """What the vendor asked for, if it did."""
+    reference: Mapping[str, str] | None = None
+    """What later messages of the same incident need (Slack's channel and ts); stored per incident and channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """One alert as messages show it."""
+
+    fingerprint: str
+    source: str
+    status: str
+    severity: Severity
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    ends_at: datetime | None
+    generator_url: str
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """The incident's state at the moment a message is made: every channel gets the same facts."""
+
+    id: int
+    title: str
+    state: str
+    severity: Severity
+    service: str
+    group_key: str
+    labels: Mapping[str, str]
+    opened_at: datetime
+    started_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    resolved_at: datetime | None
+    resolved_by: str | None
+    snoozed_until: datetime | None
+    alerts_firing: int
+    alerts_total: int
+    reopen_count: int
+    episode: int
+    """1, and one more at each reopen: vendor keys are per episode, so a late retry can never wake a closed one."""
+    runbook_url: str | None
+    url: str
+    """Link to this incident, from `server.public_url`."""
+
+    @property
+    def ref(self) -> str:
+        """The name people use: ``INC-12``."""
+        return f"INC-{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing to say to one channel about one incident. Pure input of a channel's `render`."""
+
+    delivery_id: str
+    """Fixed at enqueue, the same in every retry: webhook-id, Message-ID and Slack metadata are made of it."""
+    dedup_key: str
+    """Vendor key of the incident's episode, at most 255 characters: PagerDuty's ``dedup_key``."""
+    notice: Notice
+    at: datetime
+    """When it happened (not when it is sent)."""
+    actor: str
+    """Who did it: a person's or token's name, ``source``, or ``incidentd``."""
+    comment: str
+    """What that person said, or empty."""
+    incident: IncidentView
+    alerts: tuple[AlertView, ...]
+    """The incident's alerts, firing first, at most `MAX_ALERTS_SHOWN`; `incident.alerts_total` has the true number."""
+    reference: Mapping[str, str] | None
+    """What an earlier delivery on this channel for this incident returned, or None for the first."""
+    minimal: bool = False
+    """True when the vendor has refused the full form once: say it in one short plain text."""
+
+
+MAX_ALERTS_SHOWN = 50

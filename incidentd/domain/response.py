@@ -1,0 +1,206 @@
+"""Decisions about one incident: what people do to it, and what its alerts make of it.
+
+Every function takes the incident as it is and returns a `Change`: its next value, the timeline entry and what
+people are told. Repeating an act that is already done returns the incident unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from incidentd.domain.incident import (
+    ALREADY,
+    SOURCE,
+    ActionRefusedError,
+    Change,
+    Entry,
+    Event,
+    Incident,
+    Refusal,
+    State,
+    step,
+)
+from incidentd.domain.notification import Notice
+from incidentd.domain.severity import Severity
+
+SNOOZE_LIMIT = timedelta(days=30)
+"""The longest snooze: a longer one is a forgotten incident."""
+
+
+def acknowledge(incident: Incident, actor: str, comment: str, now: datetime) -> Change:
+    """A person takes ownership: paging stops, the incident stays open."""
+    if incident.state is ALREADY[Event.ACKNOWLEDGE]:
+        return Change(incident)
+    after = replace(
+        incident,
+        state=step(incident, Event.ACKNOWLEDGE),
+        acknowledged_at=now,
+        acknowledged_by=actor,
+        first_acknowledged_at=incident.first_acknowledged_at or now,
+        held_until=None,
+    )
+    entry = Entry("acknowledged", actor, _said(f"acknowledged by {actor}", comment), {"comment": comment})
+    return Change(after, entry, Notice.ACKNOWLEDGED, comment)
+
+
+def unacknowledge(incident: Incident, actor: str, comment: str) -> Change:
+    """Ownership is given back: people are told again."""
+    if incident.state is ALREADY[Event.UNACKNOWLEDGE]:
+        return Change(incident)
+    after = replace(
+        incident,
+        state=step(incident, Event.UNACKNOWLEDGE),
+        acknowledged_at=None,
+        acknowledged_by=None,
+        snoozed_until=None,
+    )
+    entry = Entry("unacknowledged", actor, _said(f"given back by {actor}", comment), {"comment": comment})
+    return Change(after, entry, Notice.UNACKNOWLEDGED, comment)
+
+
+def resolve(incident: Incident, actor: str, comment: str, now: datetime, *, force: bool) -> Change:
+    """A person declares the condition over. Refused with `still_firing` while alerts fire, unless forced."""
+    if incident.state is ALREADY[Event.RESOLVE]:
+        return Change(incident)
+    if incident.alerts_firing and not force:
+        detail = (
+            f"INC-{incident.id} still has {incident.alerts_firing} firing alert(s); "
+            "acknowledge or snooze it, or resolve with force to close it while they fire"
+        )
+        raise ActionRefusedError(Refusal.STILL_FIRING, incident.state, detail)
+    text = f"resolved by {actor}" + (" while alerts still fire" if incident.alerts_firing else "")
+    after = replace(_closed(incident, now), resolved_by=actor)
+    entry = Entry("resolved", actor, _said(text, comment), {"comment": comment, "forced": bool(incident.alerts_firing)})
+    return Change(after, entry, Notice.RESOLVED, comment)
+
+
+def reopen(incident: Incident, actor: str, comment: str) -> Change:
+    """A person says it is not over."""
+    if incident.open:
+        return Change(incident)
+    entry = Entry("reopened", actor, _said(f"reopened by {actor}", comment), {"comment": comment})
+    return Change(_reopened(incident), entry, Notice.REOPENED, comment)
+
+
+def snooze(incident: Incident, actor: str, comment: str, until: datetime) -> Change:
+    """A person delays an open incident until `until`; then people are told again if it is still open."""
+    if not incident.open:
+        detail = f"INC-{incident.id} is resolved: there is nothing to snooze"
+        raise ActionRefusedError(Refusal.WRONG_STATE, incident.state, detail)
+    after = replace(incident, snoozed_until=until, held_until=None)
+    text = _said(f"snoozed by {actor} until {until.isoformat(timespec='seconds')}", comment)
+    return Change(after, Entry("snoozed", actor, text, {"until": until.isoformat(), "comment": comment}), Notice.UPDATED)
+
+
+def snooze_ended(incident: Incident) -> Change:
+    """The snooze ran out: back to triggered, people are told again."""
+    after = replace(
+        incident,
+        state=step(incident, Event.SNOOZE_END),
+        snoozed_until=None,
+        acknowledged_at=None,
+        acknowledged_by=None,
+    )
+    return Change(after, Entry("snooze_ended", "incidentd", "snooze ended, still open"), Notice.ESCALATED)
+
+
+def hold_ended(incident: Incident) -> Change:
+    """A firing that looked stale has lasted: the incident is real, people are told now."""
+    entry = Entry("hold_ended", "incidentd", "still firing after the hold: this is no stale post")
+    return Change(replace(incident, held_until=None), entry, Notice.REOPENED)
+
+
+def ended_by_source(incident: Incident, now: datetime, ended_at: datetime, *, administrative: bool) -> Change:
+    """The last firing occurrence ended: resolved. Quietly if it was only held, for nobody heard of the reopen."""
+    after = replace(
+        _closed(incident, now),
+        resolved_by=SOURCE,
+        ended_at=max(ended_at, incident.ended_at or ended_at),
+        counts=incident.counts and not administrative,
+    )
+    reason = "the rule was paused or deleted" if administrative else "all alerts ended"
+    entry = Entry("resolved", SOURCE, f"resolved: {reason}", {"ended_at": ended_at.isoformat()})
+    return Change(after, entry, None if incident.held_until else Notice.RESOLVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How bad it is, and who is told for it: what the route says of one severity."""
+
+    severity: Severity
+    notify: tuple[str, ...]
+    route: str
+    escalation: str | None
+
+
+def refired(incident: Incident, telling: Telling, *, alert_name: str) -> Change:
+    """A newer occurrence came inside the reopen window: same incident, people are told at once.
+
+    Everything had ended, so severity and route are those of what fires now.
+    """
+    entry = Entry("reopened", SOURCE, f"fires again: {alert_name}", {"reason": "newer_occurrence"})
+    after = replace(
+        _reopened(incident),
+        severity=telling.severity,
+        notify=telling.notify,
+        route=telling.route,
+        escalation=telling.escalation,
+    )
+    return Change(after, entry, Notice.REOPENED)
+
+
+def refired_same_start(incident: Incident, *, alert_name: str, until: datetime) -> Change:
+    """An ended occurrence is firing again with its old start.
+
+    A peer's stale post and a sender that came back look exactly alike, so the incident opens but nobody is told
+    before it has lasted until `until`.
+    """
+    text = f"fires again with its old start: {alert_name}; held until it has lasted"
+    entry = Entry("reopened", SOURCE, text, {"reason": "same_start", "held_until": until.isoformat()})
+    return Change(replace(_reopened(incident), held_until=until), entry)
+
+
+def raised(incident: Incident, telling: Telling) -> Change:
+    """A worse severity joined: triggered again, told again, over the old and the new channels."""
+    after = replace(
+        incident,
+        state=step(incident, Event.RAISE),
+        severity=telling.severity,
+        notify=tuple(dict.fromkeys((*incident.notify, *telling.notify))),
+        route=telling.route,
+        escalation=telling.escalation or incident.escalation,
+        acknowledged_at=None,
+        acknowledged_by=None,
+        snoozed_until=None,
+        held_until=None,
+    )
+    text = f"severity raised from {incident.severity} to {telling.severity}"
+    data = {"from": incident.severity.value, "to": telling.severity.value, "route": telling.route}
+    entry = Entry("severity_raised", SOURCE, text, data)
+    return Change(after, entry, Notice.ESCALATED)
+
+
+def _closed(incident: Incident, now: datetime) -> Incident:
+    return replace(
+        incident, state=step(incident, Event.RESOLVE), resolved_at=now, snoozed_until=None, held_until=None
+    )
+
+
+def _reopened(incident: Incident) -> Incident:
+    return replace(
+        incident,
+        state=step(incident, Event.REOPEN),
+        resolved_at=None,
+        resolved_by=None,
+        ended_at=None,
+        acknowledged_at=None,
+        acknowledged_by=None,
+        reopen_count=incident.reopen_count + 1,
+        episode=incident.episode + 1,
+        counts=True,
+    )
+
+
+def _said(text: str, comment: str) -> str:
+    return f"{text}: {comment}" if comment else text

@@ -1,0 +1,103 @@
+"""Every Prometheus series, declared once with its labels. No label ever carries free text, an address or a person.
+
+One `Metrics` belongs to one daemon, so several can live in one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.process_collector import ProcessCollector
+
+MAX_SERVICES = 200
+"""Distinct `service` values before further ones are counted as ``other``: services come from alert labels."""
+
+_INTAKE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_DELIVERY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+_RESPONSE = (60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0)
+
+
+class Metrics:
+    """The daemon's own figures."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self.registry)
+        self._services: set[str] = set()
+        self._intake()
+        self._incidents()
+        self._deliveries()
+        self._http()
+
+    def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float], labels: Sequence[str] = ()) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+    def _intake(self) -> None:
+        self.webhook_requests = self._counter(
+            "incidentd_webhook_requests", "Webhook posts answered, by answer.", ["source", "code"]
+        )
+        self.alerts_received = self._counter(
+            "incidentd_alerts_received", "Alerts committed, as the sender told them.", ["source", "status"]
+        )
+        self.alerts_sighted = self._counter(
+            "incidentd_alerts_sighted", "Alerts committed, by what they meant.", ["source", "sighting"]
+        )
+        self.alerts_quarantined = self._counter(
+            "incidentd_alerts_quarantined", "Alerts set aside because they could not be understood.", ["source", "reason"]
+        )
+        self.ingest_seconds = self._histogram("incidentd_ingest_seconds", "Request to commit.", _INTAKE)
+        self.intake_queued = self._gauge("incidentd_intake_queued_alerts", "Alerts waiting for their commit.")
+        self.intake_batch = self._histogram(
+            "incidentd_intake_batch_alerts", "Alerts per commit.", (1, 2, 5, 10, 50, 100, 500, 1000, 5000, 10000)
+        )
+        self.config_reloads = self._counter("incidentd_config_reloads", "Configuration reloads.", ["outcome"])
+
+    def _incidents(self) -> None:
+        self.incidents_open = self._gauge(
+            "incidentd_incidents_open", "Open incidents.", ["severity", "state"]
+        )
+        self.incidents_opened = self._counter(
+            "incidentd_incidents_opened", "Incidents opened.", ["severity", "service"]
+        )
+        self.acknowledge_seconds = self._histogram(
+            "incidentd_incident_acknowledge_seconds", "Alert start to first acknowledgement.", _RESPONSE, ["severity"]
+        )
+        self.resolve_seconds = self._histogram(
+            "incidentd_incident_resolve_seconds", "Alert start to end.", _RESPONSE, ["severity"]
+        )
+
+    def _deliveries(self) -> None:
+        self.deliveries = self._counter(
+            "incidentd_deliveries", "Delivery attempts and endings.", ["channel", "class", "outcome"]
+        )
+        self.page_delivery_seconds = self._histogram(
+            "incidentd_page_delivery_seconds", "Enqueue to the vendor's acceptance of a page.", _DELIVERY, ["channel"]
+        )
+        self.oldest_pending = self._gauge(
+            "incidentd_delivery_oldest_pending_seconds", "Age of the oldest unsent delivery.", ["class"]
+        )
+        self.channel_up = self._gauge("incidentd_channel_up", "1 if the last attempt was accepted.", ["channel"])
+
+    def _http(self) -> None:
+        labels = ["method", "route", "status_code"]
+        self.http_requests = self._counter("http_requests", "HTTP requests answered.", labels)
+        self.http_seconds = self._histogram("http_request_duration_seconds", "HTTP request duration.", _INTAKE, labels)
+        self.http_in_flight = self._gauge("http_requests_in_flight", "HTTP requests under way.")
+        self.auth_attempts = self._counter("auth_attempts", "Credentials presented.", ["type", "status"])
+
+    def service(self, name: str) -> str:
+        """`name` as a label value: bounded in number, cut in length."""
+        name = name[:64] or "none"
+        if name in self._services:
+            return name
+        if len(self._services) >= MAX_SERVICES:
+            return "other"
+        self._services.add(name)
+        return name

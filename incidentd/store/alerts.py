@@ -1,0 +1,234 @@
+"""Alert identities and their occurrences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from incidentd.domain.alert import Alert
+from incidentd.domain.notification import AlertView
+from incidentd.domain.severity import Severity
+from incidentd.store import schema
+from incidentd.store.codec import dumps, instant, instant_or_none, loads, micros, micros_or_none
+from incidentd.store.engine import Tx
+from incidentd.store.prepared import Prepared, among, insert, update_by_id, values_of
+
+_a = schema.alerts.c
+_o = schema.occurrences.c
+
+
+@dataclass(slots=True)
+class OccurrenceRecord:
+    """One firing period while a transaction works on it."""
+
+    alert_id: int
+    starts_at: datetime
+    ends_at: datetime | None
+    incident_id: int | None
+    reason: str = ""
+    """The sighting that made it; only of a fresh one."""
+    fresh: bool = False
+    """Not stored yet."""
+
+    @property
+    def firing(self) -> bool:
+        """Not known to have ended."""
+        return self.ends_at is None
+
+
+@dataclass(slots=True)
+class AlertRecord:
+    """What is stored of one alert while a transaction works on it."""
+
+    id: int
+    source: str
+    fingerprint: str
+    severity: str
+    labels: str
+    annotations: str
+    generator_url: str
+    cut: str
+    current: OccurrenceRecord
+    last_seen_at: datetime
+    occurrences: int
+
+
+def new_record(row_id: int, alert: Alert, severity: Severity, reason: str, now: datetime) -> AlertRecord:
+    """The record of an alert that was never seen before."""
+    return AlertRecord(
+        row_id,
+        alert.source,
+        alert.fingerprint,
+        severity.value,
+        dumps(alert.labels),
+        dumps(alert.annotations),
+        alert.generator_url,
+        dumps(alert.cut) if alert.cut else "[]",
+        OccurrenceRecord(row_id, alert.starts_at, alert.ends_at, None, reason, fresh=True),
+        now,
+        1,
+    )
+
+
+_known = Prepared(
+    lambda pg: sa.select(schema.alerts).where(
+        _a.source == sa.bindparam("source"), among(_a.fingerprint, "fingerprints", postgresql=pg)
+    ),
+    ["source", "fingerprints"],
+)
+_insert = insert(schema.alerts)
+_insert_occurrence = insert(schema.occurrences)
+_update = update_by_id(
+    schema.alerts,
+    ["annotations", "generator_url", "cut", "starts_at", "ends_at", "last_seen_at", "incident_id", "occurrences"],
+)
+_seen = Prepared(
+    lambda pg: sa.update(schema.alerts)
+    .where(among(_a.id, "ids", postgresql=pg))
+    .values(last_seen_at=sa.bindparam("last_seen_at")),
+    ["ids", "last_seen_at"],
+)
+_update_occurrence = Prepared(
+    lambda _: sa.update(schema.occurrences)
+    .where(_o.alert_id == sa.bindparam("alert"), _o.starts_at == sa.bindparam("start"))
+    .values(ends_at=sa.bindparam("ends_at"), incident_id=sa.bindparam("incident_id")),
+    ["ends_at", "incident_id", "alert", "start"],
+)
+
+
+def known(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[AlertRecord]:
+    """The stored alerts of `source` among `fingerprints`: one index look-up each, in one statement."""
+    return [_record(row) for row in _known.all(tx, source, values_of(tx, fingerprints))]
+
+
+def insert_new(tx: Tx, records: Sequence[AlertRecord]) -> None:
+    """Write alerts that were never seen before."""
+    _insert.many(tx, [_full_row(record) for record in records])
+
+
+def update(tx: Tx, records: Sequence[AlertRecord]) -> None:
+    """Write what changed of known alerts."""
+    _update.many(tx, [_changed_row(record) for record in records])
+
+
+def touch(tx: Tx, ids: Sequence[int], now: datetime) -> None:
+    """Remember that these alerts were seen firing again: the cheapest and most common write."""
+    if ids:
+        _seen.run(tx, values_of(tx, ids), micros(now))
+
+
+def save_occurrences(tx: Tx, records: Sequence[OccurrenceRecord], now: datetime) -> None:
+    """Write occurrences: fresh ones as first seen `now`, known ones with their end and their incident."""
+    seen = micros(now)
+    _insert_occurrence.many(
+        tx,
+        [
+            (o.alert_id, micros(o.starts_at), micros_or_none(o.ends_at), seen, o.incident_id, o.reason)
+            for o in records
+            if o.fresh
+        ],
+    )
+    _update_occurrence.many(
+        tx,
+        [
+            (micros_or_none(o.ends_at), o.incident_id, o.alert_id, micros(o.starts_at))
+            for o in records
+            if not o.fresh
+        ],
+    )
+
+
+def of_incident(tx: Tx, incident_id: int, limit: int) -> list[AlertView]:
+    """The alerts of an incident as they were in it, firing first, then the newest."""
+    query = (
+        sa.select(schema.alerts, _o.starts_at.label("started"), _o.ends_at.label("ended"))
+        .join(schema.occurrences, _o.alert_id == _a.id)
+        .where(_o.incident_id == incident_id)
+        .order_by(_o.ends_at.is_not(None), _o.starts_at.desc())
+        .limit(limit * 4)
+    )
+    views: dict[int, AlertView] = {}
+    for row in tx.conn.execute(query):
+        if row.id not in views and len(views) < limit:
+            views[row.id] = _view(row, row.started, row.ended)
+    return list(views.values())
+
+
+def search(
+    tx: Tx, *, status: str | None, source: str | None, fingerprint: str | None, before: int | None, limit: int
+) -> list[tuple[int, AlertView, int | None]]:
+    """Alerts, newest first, as (row id, alert, incident id)."""
+    query = sa.select(schema.alerts).order_by(_a.id.desc()).limit(limit)
+    if status == "firing":
+        query = query.where(sa.text("ends_at IS NULL"))
+    elif status == "resolved":
+        query = query.where(_a.ends_at.is_not(None))
+    if source is not None:
+        query = query.where(_a.source == source)
+    if fingerprint is not None:
+        query = query.where(_a.fingerprint == fingerprint)
+    if before is not None:
+        query = query.where(_a.id < before)
+    return [(row.id, _view(row, row.starts_at, row.ends_at), row.incident_id) for row in tx.conn.execute(query)]
+
+
+def _record(row: Any) -> AlertRecord:
+    # By position: a name look-up per column would double the price of a repeat.
+    number, source, fingerprint, severity, labels, notes, url, cut, starts, ends, seen, incident, count = row
+    current = OccurrenceRecord(number, instant(starts), instant_or_none(ends), incident)
+    return AlertRecord(
+        number, source, fingerprint, severity, labels, notes, url, cut, current, instant(seen), count
+    )
+
+
+def _full_row(r: AlertRecord) -> tuple[Any, ...]:
+    o = r.current
+    return (
+        r.id,
+        r.source,
+        r.fingerprint,
+        r.severity,
+        r.labels,
+        r.annotations,
+        r.generator_url,
+        r.cut,
+        micros(o.starts_at),
+        micros_or_none(o.ends_at),
+        micros(r.last_seen_at),
+        o.incident_id,
+        r.occurrences,
+    )
+
+
+def _changed_row(r: AlertRecord) -> tuple[Any, ...]:
+    o = r.current
+    return (
+        r.annotations,
+        r.generator_url,
+        r.cut,
+        micros(o.starts_at),
+        micros_or_none(o.ends_at),
+        micros(r.last_seen_at),
+        o.incident_id,
+        r.occurrences,
+        r.id,
+    )
+
+
+def _view(row: Any, starts_at: int, ends_at: int | None) -> AlertView:
+    return AlertView(
+        fingerprint=row.fingerprint,
+        source=row.source,
+        status="firing" if ends_at is None else "resolved",
+        severity=Severity(row.severity),
+        labels=loads(row.labels),
+        annotations=loads(row.annotations),
+        starts_at=instant(starts_at),
+        ends_at=instant_or_none(ends_at),
+        generator_url=row.generator_url,
+        last_seen_at=instant(row.last_seen_at),
+    )

@@ -1,0 +1,284 @@
+"""Incidents: loading them for a decision, writing the decision, and finding them for people."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from incidentd.domain.figures import IncidentFacts
+from incidentd.domain.incident import Incident, State
+from incidentd.domain.severity import Severity
+from incidentd.store import schema
+from incidentd.store.codec import dumps, instant, instant_or_none, loads, micros, micros_or_none
+from incidentd.store.engine import Tx
+from incidentd.store.prepared import Prepared, among, insert, update_by_id, values_of
+
+_i = schema.incidents.c
+_COLUMNS = [column.name for column in schema.incidents.columns]
+_MUTABLE = [name for name in _COLUMNS if name not in {"id", "source", "group_key", "service", "opened_at"}]
+_OPEN = sa.text("state <> 'resolved'")
+_CLOSED = sa.text("state = 'resolved'")
+
+_insert = insert(schema.incidents)
+_update = update_by_id(schema.incidents, _MUTABLE)
+
+
+def _for_update(statement: Any, *, postgresql: bool) -> Any:
+    return statement.order_by(_i.id).with_for_update() if postgresql else statement
+
+
+_open_by_group = Prepared(
+    lambda pg: _for_update(
+        sa.select(schema.incidents).where(_OPEN, among(_i.group_key, "groups", postgresql=pg)), postgresql=pg
+    ),
+    ["groups"],
+)
+_by_id = Prepared(
+    lambda pg: _for_update(sa.select(schema.incidents).where(among(_i.id, "ids", postgresql=pg)), postgresql=pg),
+    ["ids"],
+)
+_resolved_since = Prepared(
+    lambda pg: _for_update(
+        sa.select(schema.incidents).where(
+            _CLOSED, among(_i.group_key, "groups", postgresql=pg), _i.resolved_at >= sa.bindparam("since")
+        ),
+        postgresql=pg,
+    ),
+    ["groups", "since"],
+)
+_due = {
+    column: Prepared(
+        lambda _, column=column: sa.select(schema.incidents)  # type: ignore[misc]
+        .where(sa.text(f"{column} IS NOT NULL"), _i[column] <= sa.bindparam("now"))
+        .order_by(_i.id)
+        .limit(sa.bindparam("n")),
+        ["now", "n"],
+    )
+    for column in ("snoozed_until", "held_until")
+}
+
+
+def lock_groups(tx: Tx, groups: Iterable[str]) -> None:
+    """Make replicas that work on the same groups take turns, in a fixed order so that they cannot deadlock.
+
+    Rows that do not exist yet cannot be locked, so the lock is on the key, folded into a few hundred slots: the
+    body of ten thousand groups must not exhaust the server's lock table. SQLite has one writer anyway.
+    """
+    if not tx.postgresql:
+        return
+    slots = sorted({_slot(group) for group in groups})
+    if slots:
+        tx.conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7265, slot) FROM unnest($1::int[]) AS slot", (slots,))
+
+
+def _slot(group: str) -> int:
+    return zlib.crc32(group.encode()) % 256
+
+
+def open_by_group(tx: Tx, groups: Sequence[str]) -> list[Incident]:
+    """The open incidents of these groups, locked for this transaction."""
+    return [decode(row) for row in _open_by_group.all(tx, values_of(tx, groups))]
+
+
+def by_ids(tx: Tx, ids: Sequence[int]) -> list[Incident]:
+    """These incidents, locked for this transaction."""
+    return [decode(row) for row in _by_id.all(tx, values_of(tx, ids))] if ids else []
+
+
+def resolved_since(tx: Tx, groups: Sequence[str], since: datetime) -> list[Incident]:
+    """Incidents of these groups that were resolved at `since` or later."""
+    return [decode(row) for row in _resolved_since.all(tx, values_of(tx, groups), micros(since))]
+
+
+def due(tx: Tx, timer: str, now: datetime, limit: int) -> list[Incident]:
+    """Incidents whose `snoozed_until` or `held_until` has passed."""
+    found = [row.id for row in _due[timer].all(tx, micros(now), limit)]
+    # Read again under a lock: another replica may have acted in between.
+    return [i for i in by_ids(tx, found) if (at := getattr(i, timer)) is not None and at <= now]
+
+
+def is_due(tx: Tx, timer: str, now: datetime) -> bool:
+    """True if some incident's `snoozed_until` or `held_until` has passed."""
+    return bool(_due[timer].all(tx, micros(now), 1))
+
+
+def add(tx: Tx, new: Sequence[Incident]) -> None:
+    """Write new incidents."""
+    _insert.many(tx, [_row(incident) for incident in new])
+
+
+def save(tx: Tx, changed: Sequence[Incident]) -> None:
+    """Write what can change of existing incidents."""
+    _update.many(tx, [_mutable_row(incident) for incident in changed])
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a person looks for. Every given field must match."""
+
+    states: tuple[State, ...] = ()
+    severity: Severity | None = None
+    service: str | None = None
+    text: str | None = None
+    since: datetime | None = None
+    acknowledged_by: str | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+def search(tx: Tx, wanted: Search) -> list[Incident]:
+    """Incidents, newest first."""
+    query = sa.select(schema.incidents).order_by(_i.id.desc()).limit(wanted.limit)
+    if wanted.states:
+        query = query.where(_i.state.in_([state.value for state in wanted.states]))
+        if State.RESOLVED not in wanted.states:
+            query = query.where(_OPEN)
+    if wanted.severity is not None:
+        query = query.where(_i.severity == wanted.severity.value)
+    if wanted.service is not None:
+        query = query.where(_i.service == wanted.service)
+    if wanted.text:
+        query = query.where(sa.or_(_i.title.icontains(wanted.text, autoescape=True), _i.group_key.icontains(wanted.text, autoescape=True)))
+    if wanted.since is not None:
+        query = query.where(_i.opened_at >= micros(wanted.since))
+    if wanted.acknowledged_by is not None:
+        query = query.where(_i.acknowledged_by == wanted.acknowledged_by)
+    if wanted.before is not None:
+        query = query.where(_i.id < wanted.before)
+    return [decode(row) for row in tx.conn.execute(query)]
+
+
+def count_open(tx: Tx) -> dict[tuple[str, str], int]:
+    """How many incidents are open, by (severity, state)."""
+    query = sa.select(_i.severity, _i.state, sa.func.count()).where(_OPEN).group_by(_i.severity, _i.state)
+    return {(row[0], row[1]): row[2] for row in tx.conn.execute(query)}
+
+
+def open_labels(tx: Tx, limit: int = 10_000) -> list[tuple[dict[str, str], Severity]]:
+    """Labels and severity of the open incidents: what component status is made of."""
+    query = sa.select(_i.labels, _i.severity).where(_OPEN).order_by(_i.id.desc()).limit(limit)
+    return [(loads(row.labels), Severity(row.severity)) for row in tx.conn.execute(query)]
+
+
+def facts_since(tx: Tx, since: datetime, service: str | None = None) -> list[IncidentFacts]:
+    """What the figures are computed from: incidents opened or resolved at `since` or later."""
+    query = sa.select(schema.incidents).where(
+        sa.or_(_i.opened_at >= micros(since), _i.resolved_at >= micros(since))
+    )
+    if service is not None:
+        query = query.where(_i.service == service)
+    return [
+        IncidentFacts(
+            severity=row.severity,
+            service=row.service,
+            started_at=instant(row.started_at),
+            opened_at=instant(row.opened_at),
+            first_acknowledged_at=instant_or_none(row.first_acknowledged_at),
+            resolved_at=instant_or_none(row.resolved_at),
+            ended_at=instant_or_none(row.ended_at) if row.resolved_at is not None else None,
+            counts=bool(row.counts),
+        )
+        for row in tx.conn.execute(query)
+    ]
+
+
+def delete_resolved_before(tx: Tx, limit_at: datetime, batch: int) -> int:
+    """Forget incidents resolved before `limit_at`, with everything that hangs on them; how many were deleted."""
+    old = sa.select(_i.id).where(_CLOSED, _i.resolved_at < micros(limit_at)).limit(batch)
+    ids = [row.id for row in tx.conn.execute(old)]
+    if not ids:
+        return 0
+    for table in (schema.timeline, schema.deliveries, schema.references, schema.occurrences):
+        tx.conn.execute(sa.delete(table).where(table.c.incident_id.in_(ids)))
+    tx.conn.execute(
+        sa.delete(schema.alerts).where(schema.alerts.c.incident_id.in_(ids), schema.alerts.c.ends_at.is_not(None))
+    )
+    tx.conn.execute(sa.delete(schema.incidents).where(_i.id.in_(ids)))
+    return len(ids)
+
+
+def decode(row: Any) -> Incident:
+    """The incident of a row."""
+    return Incident(
+        id=row.id,
+        source=row.source,
+        group_key=row.group_key,
+        title=row.title,
+        state=State(row.state),
+        severity=Severity(row.severity),
+        service=row.service,
+        labels=loads(row.labels),
+        notify=tuple(loads(row.notify)),
+        route=row.route,
+        escalation=row.escalation,
+        opened_at=instant(row.opened_at),
+        started_at=instant(row.started_at),
+        first_acknowledged_at=instant_or_none(row.first_acknowledged_at),
+        acknowledged_at=instant_or_none(row.acknowledged_at),
+        acknowledged_by=row.acknowledged_by,
+        resolved_at=instant_or_none(row.resolved_at),
+        resolved_by=row.resolved_by,
+        ended_at=instant_or_none(row.ended_at),
+        counts=bool(row.counts),
+        snoozed_until=instant_or_none(row.snoozed_until),
+        held_until=instant_or_none(row.held_until),
+        reopen_count=row.reopen_count,
+        episode=row.episode,
+        alerts_firing=row.alerts_firing,
+        alerts_total=row.alerts_total,
+        last_seq=row.last_seq,
+        update_queued=bool(row.update_queued),
+        runbook_url=row.runbook_url,
+        declared_by=row.declared_by,
+        truncated=row.truncated,
+    )
+
+
+def _values(i: Incident) -> dict[str, Any]:
+    return {
+        "id": i.id,
+        "source": i.source,
+        "group_key": i.group_key,
+        "title": i.title,
+        "state": i.state.value,
+        "severity": i.severity.value,
+        "service": i.service,
+        "labels": dumps(i.labels),
+        "notify": dumps(i.notify),
+        "route": i.route,
+        "escalation": i.escalation,
+        "opened_at": micros(i.opened_at),
+        "started_at": micros(i.started_at),
+        "first_acknowledged_at": micros_or_none(i.first_acknowledged_at),
+        "acknowledged_at": micros_or_none(i.acknowledged_at),
+        "acknowledged_by": i.acknowledged_by,
+        "resolved_at": micros_or_none(i.resolved_at),
+        "resolved_by": i.resolved_by,
+        "ended_at": micros_or_none(i.ended_at),
+        "counts": i.counts,
+        "snoozed_until": micros_or_none(i.snoozed_until),
+        "held_until": micros_or_none(i.held_until),
+        "reopen_count": i.reopen_count,
+        "episode": i.episode,
+        "alerts_firing": i.alerts_firing,
+        "alerts_total": i.alerts_total,
+        "last_seq": i.last_seq,
+        "update_queued": i.update_queued,
+        "runbook_url": i.runbook_url,
+        "declared_by": i.declared_by,
+        "truncated": i.truncated,
+    }
+
+
+def _row(incident: Incident) -> tuple[Any, ...]:
+    return tuple(_values(incident).values())
+
+
+def _mutable_row(incident: Incident) -> tuple[Any, ...]:
+    values = _values(incident)
+    return (*[values[name] for name in _MUTABLE], incident.id)

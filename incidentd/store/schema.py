@@ -1,0 +1,238 @@
+"""The tables. Times are integer microseconds since the epoch (UTC); JSON is text; both databases look alike.
+
+Hot-path rule: every statement that intake or delivery runs is an index look-up, so the cost of an alert does not
+grow with what is already stored. Indexes that only concern live rows are partial and stay small.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+# SQLite gives the fast rowid only to a column declared exactly INTEGER.
+_ID = BigInteger().with_variant(Integer, "sqlite")
+_MICROS = BigInteger
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("annotations", Text, nullable=False),
+    Column("generator_url", Text, nullable=False),
+    Column("cut", Text, nullable=False, comment="JSON list of what was shortened for storage"),
+    Column("starts_at", _MICROS, nullable=False, comment="of the latest occurrence"),
+    Column("ends_at", _MICROS, comment="null while firing"),
+    Column("last_seen_at", _MICROS, nullable=False),
+    Column("incident_id", BigInteger, comment="of the latest occurrence; null: blip or heartbeat"),
+    Column("occurrences", Integer, nullable=False),
+    UniqueConstraint("source", "fingerprint"),
+    sqlite_autoincrement=True,
+    comment="one row per alert identity: its latest occurrence",
+)
+_firing = text("ends_at IS NULL")
+Index("ix_alerts_firing", alerts.c.id, sqlite_where=_firing, postgresql_where=_firing)
+# Not on last_seen_at, though housekeeping looks for that: PostgreSQL could then not update it in place (HOT), and
+# every repeat of every alert would write into every index.
+_unplaced = text("incident_id IS NULL")
+Index("ix_alerts_unplaced", alerts.c.id, sqlite_where=_unplaced, postgresql_where=_unplaced)
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    Column("alert_id", BigInteger, nullable=False),
+    Column("starts_at", _MICROS, nullable=False),
+    Column("ends_at", _MICROS),
+    Column("first_seen_at", _MICROS, nullable=False),
+    Column("incident_id", BigInteger),
+    Column("reason", Text, nullable=False, comment="the sighting that made it: new, newer, blip, heartbeat"),
+    PrimaryKeyConstraint("alert_id", "starts_at"),
+    Index(None, "incident_id"),
+    comment="one row per (fingerprint, startsAt): the unit of deduplication",
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("group_key", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("notify", Text, nullable=False, comment="JSON list of channel names"),
+    Column("route", Text, nullable=False),
+    Column("escalation", Text),
+    Column("opened_at", _MICROS, nullable=False),
+    Column("started_at", _MICROS, nullable=False),
+    Column("first_acknowledged_at", _MICROS),
+    Column("acknowledged_at", _MICROS),
+    Column("acknowledged_by", Text),
+    Column("resolved_at", _MICROS),
+    Column("resolved_by", Text),
+    Column("ended_at", _MICROS),
+    Column("counts", Boolean, nullable=False),
+    Column("snoozed_until", _MICROS),
+    Column("held_until", _MICROS),
+    Column("reopen_count", Integer, nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("alerts_firing", Integer, nullable=False),
+    Column("alerts_total", Integer, nullable=False),
+    Column("last_seq", Integer, nullable=False),
+    Column("update_queued", Boolean, nullable=False),
+    Column("runbook_url", Text),
+    Column("declared_by", Text),
+    Column("truncated", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+_open = text("state <> 'resolved'")
+_closed = text("state = 'resolved'")
+Index(
+    "uq_incidents_open_group", incidents.c.group_key, unique=True, sqlite_where=_open, postgresql_where=_open
+)
+Index(
+    "ix_incidents_resolved_group",
+    incidents.c.group_key,
+    incidents.c.resolved_at,
+    sqlite_where=_closed,
+    postgresql_where=_closed,
+)
+Index("ix_incidents_open", incidents.c.id, sqlite_where=_open, postgresql_where=_open)
+Index("ix_incidents_opened_at", incidents.c.opened_at)
+Index("ix_incidents_resolved_at", incidents.c.resolved_at)
+for _name in ("snoozed_until", "held_until"):
+    _set = text(f"{_name} IS NOT NULL")
+    Index(f"ix_incidents_{_name}", incidents.c[_name], sqlite_where=_set, postgresql_where=_set)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("incident_id", BigInteger, nullable=False),
+    Column("seq", Integer, nullable=False, comment="1, 2, 3, ... within the incident"),
+    Column("at", _MICROS, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    UniqueConstraint("incident_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("incident_id", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("notice", Text, nullable=False),
+    Column("class", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", _MICROS, nullable=False),
+    Column("created_at", _MICROS, nullable=False),
+    Column("sent_at", _MICROS),
+    Column("lease_owner", Text),
+    Column("lease_until", _MICROS),
+    Column(
+        "lease_generation",
+        Integer,
+        nullable=False,
+        comment="a result counts only with the generation it was leased under",
+    ),
+    Column("minimal", Boolean, nullable=False, comment="the vendor refused the full form once"),
+    Column("last_verdict", Text),
+    Column("last_error", Text),
+    Column("reason", Text, comment="why superseded, suppressed or dead"),
+    Index(None, "incident_id", "channel", "id"),
+    sqlite_autoincrement=True,
+    comment="the outbox; rows of one (incident, channel) leave in id order",
+)
+_pending = text("state = 'pending'")
+_leased = text("state = 'leased'")
+_dead = text("state = 'dead'")
+Index(
+    "ix_deliveries_due",
+    deliveries.c.channel,
+    deliveries.c.priority,
+    deliveries.c.not_before,
+    sqlite_where=_pending,
+    postgresql_where=_pending,
+)
+Index("ix_deliveries_leased", deliveries.c.lease_until, sqlite_where=_leased, postgresql_where=_leased)
+Index("ix_deliveries_dead", deliveries.c.id, sqlite_where=_dead, postgresql_where=_dead)
+
+references = Table(
+    "channel_references",
+    metadata,
+    Column("incident_id", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("reference", Text, nullable=False),
+    PrimaryKeyConstraint("incident_id", "channel"),
+    comment="what a vendor returned for an incident's first message: Slack's channel and ts",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("received_at", _MICROS, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("where", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("alert", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("source", Text),
+    Column("created_at", _MICROS, nullable=False),
+    Column("expires_at", _MICROS),
+    Column("last_used_at", _MICROS),
+    Column("revoked_at", _MICROS),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="what the daemon made up for itself and must keep: its instance id, generated webhook secrets",
+)

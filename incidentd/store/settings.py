@@ -1,0 +1,27 @@
+"""What the daemon made up for itself and must keep: its instance id, generated webhook secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from incidentd.store import schema
+from incidentd.store.engine import Tx
+
+_s = schema.settings.c
+
+
+def get_or_create(tx: Tx, name: str, make: Callable[[], str]) -> str:
+    """The stored value, or a new one made now. Replicas that race retry and see the winner's."""
+    found = get(tx, name)
+    if found is not None:
+        return found
+    value = make()
+    tx.conn.execute(sa.insert(schema.settings).values(name=name, value=value))
+    return value
+
+
+def get(tx: Tx, name: str) -> str | None:
+    """The stored value, or None."""
+    return tx.conn.execute(sa.select(_s.value).where(_s.name == name)).scalar_one_or_none()

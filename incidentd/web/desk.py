@@ -1,0 +1,105 @@
+"""What the handlers of one application share beside the daemon's context: caches, budgets, counters."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+from multidict import CIMultiDict
+from prometheus_client import Counter, Histogram
+
+from incidentd.clock import Clock
+from incidentd.metrics import Metrics
+from incidentd.web.auth import Authenticator
+from incidentd.web.body import ByteBudget
+from incidentd.web.context import Context
+from incidentd.web.headers import Headers
+
+log = structlog.get_logger()
+
+SELDOM_SECONDS: Final = 10.0
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+
+
+class Seldom:
+    """Log lines of which one in ten seconds is enough: a flood must not become a flood of lines."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last: dict[str, float] = {}
+        self._left_out: dict[str, int] = {}
+
+    def log(self, level: int, event: str, **values: Any) -> None:  # noqa: ANN401 - structlog takes any value
+        """Log `event` unless it was logged just now; the next line says how many were left out."""
+        now = self._clock.monotonic()
+        last = self._last.get(event)
+        if last is not None and now - last < SELDOM_SECONDS:
+            self._left_out[event] = self._left_out.get(event, 0) + 1
+            return
+        self._last[event] = now
+        log.log(level, event, left_out=self._left_out.pop(event, 0), **values)
+
+    def warn(self, event: str, **values: Any) -> None:  # noqa: ANN401 - as above
+        """Log at warning level."""
+        self.log(logging.WARNING, event, **values)
+
+
+class HttpMetrics:
+    """Series of the HTTP metrics, looked up once per combination: `labels()` is too slow for every request."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._webhooks: dict[tuple[str, int], Counter] = {}
+        self.in_flight = 0
+        metrics.http_in_flight.set_function(lambda: self.in_flight)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answer. `route` is a template of the table, never a path."""
+        key = (method, route, status)
+        pair = self._answered.get(key)
+        if pair is None:
+            labels = (method if method in _METHODS else "other", route, str(status))
+            pair = (self._metrics.http_requests.labels(*labels), self._metrics.http_seconds.labels(*labels))
+            if method in _METHODS:
+                self._answered[key] = pair
+        pair[0].inc()
+        pair[1].observe(seconds)
+
+    def webhook(self, source: str, status: int) -> None:
+        """Count the answer to an alert webhook."""
+        key = (source, status)
+        child = self._webhooks.get(key)
+        if child is None:
+            child = self._webhooks[key] = self._metrics.webhook_requests.labels(source, str(status))
+        child.inc()
+
+
+@dataclass(slots=True)
+class Desk:
+    """One application's own things."""
+
+    context: Context
+    auth: Authenticator
+    http: HttpMetrics
+    seldom: Seldom
+    bodies: ByteBudget = field(default_factory=ByteBudget)
+    """Of alert webhooks."""
+    series: dict[tuple[str, str], Counter] = field(default_factory=dict)
+    """Of alerts, by source and by status or reason: two sets of words that have none in common."""
+    _headers: Headers = field(default_factory=Headers)
+
+    @classmethod
+    def of(cls, context: Context) -> Desk:
+        """A desk for a daemon."""
+        return cls(context, Authenticator(context), HttpMetrics(context.metrics), Seldom(context.clock))
+
+    def headers(self, request_id: str, content_type: str) -> CIMultiDict[str]:
+        """A fresh set of the headers that every answer has."""
+        return self._headers.copy(self.context.config, request_id, content_type)
+
+
+DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)

@@ -1,0 +1,67 @@
+"""Token-free mode: what a request must look like so that no web page and no proxy can act for somebody else.
+
+Without tokens everybody on this machine may do everything. A browser on this machine also runs other people's
+pages, so requests that a page can cause (DNS rebinding, cross-site POST) are refused, and so is what came through
+a proxy, for then the daemon is exposed.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+ANONYMOUS = "anonymous"
+_MAX_NAME = 64
+_SAME = frozenset({"same-origin", "none"})
+
+
+def refusal(request: web.Request) -> str:
+    """Why this request is refused in token-free mode; empty if it is not."""
+    headers = request.headers
+    host = headers.get("Host", "")
+    if not loopback_host(host):
+        return "without tokens only a loopback Host is served; configure auth.tokens"
+    if request.remote is not None and not loopback_host(f"[{request.remote}]"):
+        return "without tokens only this machine is served; configure auth.tokens"
+    origin = headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        return "without tokens no cross-site request is served"
+    site = headers.get("Sec-Fetch-Site")
+    if site is not None and site.lower() not in _SAME:
+        return "without tokens no cross-site request is served"
+    for name in headers:
+        lower = name.lower()
+        if lower.startswith("x-forwarded-") or lower == "forwarded":
+            return "a proxy stands in front of the daemon: configure auth.tokens"
+    return ""
+
+
+@functools.lru_cache(maxsize=256)
+def loopback_host(host: str) -> bool:
+    """True if a Host header names this machine: localhost, *.localhost, 127.0.0.0/8 or [::1], with any port."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def user(request: web.Request) -> str:
+    """The name a person gives in ``X-Incidentd-User``, made safe to print, or ``anonymous``."""
+    given = request.headers.get("X-Incidentd-User", "")
+    name = "".join(character for character in given if character.isprintable() and not _surrogate(character))
+    return name.strip()[:_MAX_NAME] or ANONYMOUS
+
+
+def _surrogate(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"

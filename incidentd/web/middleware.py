@@ -1,0 +1,120 @@
+"""Around every request: its id, its errors as problem details, its metrics and its line in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from incidentd.clock import random_id
+from incidentd.web.auth import ANYBODY
+from incidentd.web.desk import Desk
+from incidentd.web.headers import PROBLEM
+from incidentd.web.inputs import read_json, read_query
+from incidentd.web.op import PUBLIC, Call, Op
+from incidentd.web.problems import Problem, problem_of
+
+log = structlog.get_logger()
+
+UNMATCHED: Final = "unmatched"
+"""The route label of paths that are not in the table: a label from a path would grow without end."""
+_CLIENT_LEFT: Final = 499
+_ID_LENGTH: Final = 64
+_ID_PUNCTUATION: Final = str.maketrans("", "", "-_.:")
+
+
+def outer(desk: Desk, ops: Mapping[web.AbstractRoute, Op]) -> Middleware:
+    """The one middleware."""
+    monotonic = desk.context.clock.monotonic
+    http = desk.http
+
+    @web.middleware
+    async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = monotonic()
+        request["request_id"] = request_id(request)
+        op = ops.get(request.match_info.route)
+        status = _CLIENT_LEFT
+        http.in_flight += 1
+        try:
+            response = await _answered(desk, request, handler)
+            status = response.status
+            return response
+        finally:
+            http.in_flight -= 1
+            seconds = monotonic() - started
+            http.answered(request.method, op.path if op else UNMATCHED, status, seconds)
+            _note(desk, request, op, status, seconds)
+
+    return serve
+
+
+async def _answered(desk: Desk, request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        problem = _of_http(error)
+    except (Problem, Exception) as error:  # the last resort: a bug must answer without telling about itself
+        if isinstance(error, ConnectionError):
+            raise
+        known = problem_of(error)
+        if known is None:
+            log.error("request_failed", request_id=request["request_id"], exc_info=error)
+            known = Problem(500, "something went wrong here; the log has the details under the request id")
+        problem = known
+    return refuse(desk, str(request["request_id"]), problem)
+
+
+def refuse(desk: Desk, request_id_: str, problem: Problem) -> web.Response:
+    """The answer that tells of a problem."""
+    headers = desk.headers(request_id_, PROBLEM)
+    headers.update(problem.headers)
+    return web.Response(body=orjson.dumps(problem.document(request_id_)), status=problem.status, headers=headers)
+
+
+def _of_http(error: web.HTTPException) -> Problem:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return Problem(405, f"accepted here: {allowed}", headers={"Allow": allowed})
+    return Problem(error.status, "there is nothing here" if error.status == 404 else "")
+
+
+def _note(desk: Desk, request: web.Request, op: Op | None, status: int, seconds: float) -> None:
+    if op is not None and op.webhook:
+        desk.http.webhook(request.get("source", "unknown"), status)
+        if status < 400:
+            # Thousands a second of these are normal; the metrics count them.
+            return
+    path = op.path if op else request.path[:200]
+    values: dict[str, Any] = {"method": request.method[:16], "path": path, "status": status}
+    values |= {"ms": round(seconds * 1000, 1), "request_id": request["request_id"], "actor": request.get("actor")}
+    if op is None or status in {401, 503}:
+        desk.seldom.warn(f"http_{status}", **values)
+    else:
+        log.info("http_request", **values)
+
+
+def request_id(request: web.Request) -> str:
+    """The sender's ``X-Request-ID`` if it is harmless in a log and short, else a new one."""
+    given = request.headers.get("X-Request-ID")
+    if given and len(given) <= _ID_LENGTH and given.isascii() and given.translate(_ID_PUNCTUATION).isalnum():
+        return given
+    return random_id()
+
+
+def enter(desk: Desk, op: Op) -> Handler:
+    """The way into an operation: credentials first, then the input, then its handler."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        identity = ANYBODY
+        if op.access != PUBLIC and not (op.open_if is not None and op.open_if(desk.context.config)):
+            identity = await desk.auth.admit(request, op.access)
+            request["actor"] = identity.actor
+        query = None if op.query is None else read_query(op.query, request)
+        body = None if op.body is None else await read_json(op.body, request)
+        return await op.handler(Call(desk, request, identity, query, body))
+
+    return handle

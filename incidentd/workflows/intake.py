@@ -1,0 +1,183 @@
+"""Group commit: posts that arrive together are committed together, and each is answered after that commit.
+
+While one batch is being written the next one gathers, so the disk's sync is paid once for many posts. The queue is
+bounded in alerts; when it is full the sender hears 503 and comes again within seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from incidentd.clock import Clock
+from incidentd.domain.alert import Alert
+from incidentd.ingest.types import Quarantined, Reason
+from incidentd.metrics import Metrics
+from incidentd.store.engine import Store, StoreUnavailableError
+from incidentd.workflows.receive import Receipt, Reception, Submission, receive
+from incidentd.workflows.rules import Rules
+
+log = structlog.get_logger()
+
+BATCH_ALERTS = 5_000
+"""Alerts per commit, unless one post alone has more: bounds how long a small post waits behind big ones."""
+
+
+class IntakeFullError(Exception):
+    """The queue is full, or the daemon is stopping: nothing was kept, the sender must come again."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    submission: Submission
+    answer: asyncio.Future[Receipt]
+
+
+class GroupCommit:
+    """The bounded queue in front of the one writer."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        rules: Callable[[], Rules],
+        committed: Callable[[Reception], None],
+        max_alerts: int,
+    ) -> None:
+        """`rules` is asked once per batch; `committed` is told of every batch after its commit."""
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._rules = rules
+        self._committed = committed
+        self._max_alerts = max_alerts
+        self._queue: deque[_Waiting] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def queued(self) -> int:
+        """Alerts that wait for their commit."""
+        return self._queued
+
+    def start(self) -> None:
+        """Begin to take posts."""
+        self._task = asyncio.create_task(self._run(), name="intake")
+
+    async def stop(self) -> None:
+        """Refuse new posts and finish those that were taken."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """Return after the commit. Raises `IntakeFullError` or `StoreUnavailableError`: then nothing was kept."""
+        weight = max(len(submission.alerts), 1)
+        if self._stopping or self._task is None or (self._queue and self._queued + weight > self._max_alerts):
+            raise IntakeFullError("the intake queue is full" if not self._stopping else "the daemon is stopping")
+        waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._queued += weight
+        self._wake.set()
+        # If the sender goes away this future is cancelled, but its alerts are in the queue and will be written.
+        return await waiting.answer
+
+    async def _run(self) -> None:
+        while True:
+            if not self._queue:
+                if self._stopping:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch = self._take()
+            await self._commit(batch)
+            self._queued -= sum([max(len(w.submission.alerts), 1) for w in batch])
+
+    def _take(self) -> list[_Waiting]:
+        batch = [self._queue.popleft()]
+        size = len(batch[0].submission.alerts)
+        while self._queue and size + len(self._queue[0].submission.alerts) <= BATCH_ALERTS:
+            batch.append(self._queue.popleft())
+            size += len(batch[-1].submission.alerts)
+        self._metrics.intake_batch.observe(size)
+        return batch
+
+    async def _commit(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            reception = await self._write([w.submission for w in batch])
+        except StoreUnavailableError as error:
+            _fail(batch, error)
+        except Exception as error:  # noqa: BLE001 - one poisonous post must not take its neighbours down: see below
+            await self._isolate(batch, error)
+        else:
+            for waiting, receipt in zip(batch, reception.receipts, strict=True):
+                if not waiting.answer.done():
+                    waiting.answer.set_result(receipt)
+            self._committed(reception)
+
+    async def _write(self, submissions: Sequence[Submission]) -> Reception:
+        rules, now = self._rules(), self._clock.now()
+        return await self._store.write(lambda tx: receive(tx, submissions, rules, now))
+
+    async def _isolate(self, batch: Sequence[_Waiting], error: Exception) -> None:
+        """A batch failed for another reason than the database: find the post, and in it the alert, that did it."""
+        if len(batch) > 1:
+            log.warning("intake_batch_split", posts=len(batch), error=type(error).__name__)
+            for waiting in batch:
+                await self._commit([waiting])
+            return
+        waiting = batch[0]
+        alerts = waiting.submission.alerts
+        if not alerts:
+            _fail(batch, error)
+            return
+        if len(alerts) == 1:
+            log.error("alert_unprocessable", fingerprint=alerts[0].fingerprint, exc_info=error)
+            waiting.submission = _set_aside(waiting.submission, alerts[0])
+            await self._commit(batch)
+            return
+        await self._halve(waiting)
+
+    async def _halve(self, waiting: _Waiting) -> None:
+        """Commit the two halves of a post one after the other; together they answer it."""
+        submission, receipts = waiting.submission, []
+        middle = len(submission.alerts) // 2
+        halves = (
+            replace(submission, alerts=submission.alerts[:middle]),
+            replace(submission, alerts=submission.alerts[middle:]),
+        )
+        for half in halves:
+            part = _Waiting(half, asyncio.get_running_loop().create_future())
+            await self._commit([part])
+            if (failure := part.answer.exception()) is not None:
+                _fail([waiting], failure)
+                return
+            receipts.append(part.answer.result())
+        if not waiting.answer.done():
+            waiting.answer.set_result(_together(receipts))
+
+
+def _fail(batch: Sequence[_Waiting], error: BaseException) -> None:
+    for waiting in batch:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(error)
+            waiting.answer.exception()  # read once, so that a sender who left causes no "never retrieved" line
+
+
+def _set_aside(submission: Submission, alert: Alert) -> Submission:
+    bad = Quarantined("alerts", Reason.UNPROCESSABLE, repr(dict(alert.labels))[:4096])
+    return replace(submission, alerts=(), quarantined=(*submission.quarantined, bad))
+
+
+def _together(receipts: Sequence[Receipt]) -> Receipt:
+    ids = sorted({i for receipt in receipts for i in receipt.incidents})
+    return Receipt(tuple(ids), tuple([pair for receipt in receipts for pair in receipt.sightings]))

@@ -1,0 +1,85 @@
+"""What one transaction will write: incidents, their timeline and their deliveries, gathered and saved together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from incidentd.domain.incident import Change, Entry, Incident, evolve
+from incidentd.domain.notification import Notice
+from incidentd.store import incidents, outbox, timeline
+from incidentd.store.engine import Tx
+from incidentd.store.outbox import NewDelivery
+from incidentd.workflows.rules import Rules
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Collects changes of incidents in the order they are decided; `save` writes them all, or nothing is written."""
+
+    rules: Rules
+    now: datetime
+    fresh: dict[int, Incident] = field(default_factory=dict)
+    """Incidents opened in this transaction."""
+    changed: dict[int, Incident] = field(default_factory=dict)
+    """Incidents loaded from the store and changed."""
+    entries: list[tuple[int, int, datetime, Entry]] = field(default_factory=list)
+    deliveries: list[NewDelivery] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    """Every decision that moved a state or told somebody: what metrics and logs are made of, after the commit."""
+
+    def put(self, incident: Incident) -> None:
+        """Remember the newest value of an incident."""
+        if incident.id in self.fresh:
+            self.fresh[incident.id] = incident
+        else:
+            self.changed[incident.id] = incident
+
+    def note(self, incident: Incident, entry: Entry) -> Incident:
+        """Append a timeline entry: the incident with its sequence number moved on."""
+        seq = incident.last_seq + 1
+        self.entries.append((incident.id, seq, self.now, entry))
+        return evolve(incident, last_seq=seq)
+
+    def apply(self, change: Change) -> Incident:
+        """Take a decision: its timeline entry, its deliveries, its next value."""
+        incident = change.incident
+        if change.entry is not None:
+            incident = self.note(incident, change.entry)
+        if change.notice is not None:
+            incident = self._tell(incident, change)
+        self.put(incident)
+        self.changes.append(replace(change, incident=incident))
+        return incident
+
+    def open(self, incident: Incident, entry: Entry, notice: Notice | None) -> Incident:
+        """Take a new incident."""
+        self.fresh[incident.id] = incident
+        return self.apply(Change(incident, entry, notice))
+
+    def _tell(self, incident: Incident, change: Change) -> Incident:
+        assert change.notice is not None
+        if change.notice is Notice.UPDATED:
+            if incident.update_queued or not incident.notify:
+                return incident
+            incident = evolve(incident, update_queued=True)
+        actor = change.entry.actor if change.entry else "source"
+        self.deliveries += self.rules.deliveries(incident, change.notice, actor, change.comment, self.now)
+        return incident
+
+    def save(self, tx: Tx) -> None:
+        """Write everything."""
+        incidents.add(tx, list(self.fresh.values()))
+        incidents.save(tx, list(self.changed.values()))
+        timeline.append(tx, self.entries)
+        outbox.enqueue(tx, self.deliveries)
+
+    def telling(self) -> bool:
+        """True if the outbox got something to send at once."""
+        return any(row.not_before <= self.now for row in self.deliveries)
+
+
+def touched(ids: Iterable[int | None]) -> tuple[int, ...]:
+    """Incident ids for an answer: each once, in order."""
+    return tuple(sorted({i for i in ids if i is not None}))

@@ -1,0 +1,183 @@
+"""Alerts in: one batch of webhook posts becomes one transaction.
+
+First every alert is compared with what is known of it (`sight`), which needs one read and decides the common case,
+repeats, without touching an incident. Then the occurrences that matter are placed, in the order they came, and
+everything that follows is written at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from incidentd.domain.alert import Alert
+from incidentd.domain.correlate import Sighting, group_key, sight
+from incidentd.domain.incident import Change
+from incidentd.ingest.types import Quarantined
+from incidentd.store import alerts as alert_store
+from incidentd.store import incidents, quarantine, schema
+from incidentd.store.alerts import AlertRecord, OccurrenceRecord
+from incidentd.store.codec import dumps
+from incidentd.store.engine import Tx
+from incidentd.store.prepared import Ids
+from incidentd.workflows.ledger import Ledger, touched
+from incidentd.workflows.placing import Placing, Sighted
+from incidentd.workflows.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One webhook post, parsed."""
+
+    source: str
+    request_id: str
+    alerts: tuple[Alert, ...]
+    quarantined: tuple[Quarantined, ...] = ()
+    truncated: int = 0
+    """How many alerts the sender says it cut from this body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one post."""
+
+    incidents: tuple[int, ...]
+    sightings: tuple[tuple[Sighting, int], ...]
+    """How often each sighting occurred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What became of a batch: receipts in the order of the posts, and what was decided, for metrics and wake-ups."""
+
+    receipts: tuple[Receipt, ...]
+    changes: tuple[Change, ...]
+    telling: bool
+    noted: bool
+    """The timeline grew."""
+
+
+@dataclass(slots=True)
+class _Book:
+    """The alert side of the transaction: records by identity, and what is to be written of them."""
+
+    rules: Rules
+    now: datetime
+    ids: Ids
+    known: dict[tuple[str, str], AlertRecord] = field(default_factory=dict)
+    fresh: list[AlertRecord] = field(default_factory=list)
+    changed: dict[int, AlertRecord] = field(default_factory=dict)
+    seen: dict[int, None] = field(default_factory=dict)
+    occurrences: dict[tuple[int, datetime], OccurrenceRecord] = field(default_factory=dict)
+
+    def load(self, tx: Tx, posts: Sequence[Submission]) -> None:
+        """Read what is known of every alert in the batch."""
+        wanted: dict[str, dict[str, None]] = {}
+        for post in posts:
+            prints = wanted.setdefault(post.source, {})
+            for alert in post.alerts:
+                prints[alert.fingerprint] = None
+        for source, prints in sorted(wanted.items()):
+            for record in alert_store.known(tx, source, list(prints)):
+                self.known[source, record.fingerprint] = record
+
+    def sight(self, alert: Alert) -> Sighted:
+        """Compare one alert with what is known just before it, and move the record on."""
+        record = self.known.get((alert.source, alert.fingerprint))
+        if self.rules.is_heartbeat(alert):
+            sighting = Sighting.HEARTBEAT
+        else:
+            sighting = sight(None if record is None else record.current, alert)
+        severity = self.rules.severity.severity_of(alert.labels)
+        group = group_key(self.rules.grouping, alert.source, alert.fingerprint, alert.labels)
+        if record is None:
+            record = alert_store.new_record(self.ids.take(), alert, severity, sighting.value, self.now)
+            self.known[alert.source, alert.fingerprint] = record
+            self.fresh.append(record)
+            self._keep(record.current)
+            return Sighted(alert, record.current, None, sighting, severity, group)
+        previous = record.current
+        self._follow(record, alert, sighting)
+        return Sighted(alert, record.current, previous, sighting, severity, group)
+
+    def _follow(self, record: AlertRecord, alert: Alert, sighting: Sighting) -> None:
+        if sighting in {Sighting.LATE, Sighting.ENDED_AGAIN}:
+            return
+        record.last_seen_at = self.now
+        annotations = dumps(alert.annotations)
+        if sighting is Sighting.REPEAT and annotations == record.annotations:
+            self.seen[record.id] = None
+            return
+        record.annotations, record.generator_url = annotations, alert.generator_url
+        self._move(record, alert, sighting)
+        self.changed[record.id] = record
+
+    def _move(self, record: AlertRecord, alert: Alert, sighting: Sighting) -> None:
+        """Bring the record's occurrence up to what the alert says."""
+        current = record.current
+        if sighting is Sighting.ENDED:
+            current.ends_at = alert.ends_at or alert.starts_at
+        elif sighting is Sighting.REFIRED:
+            current.ends_at = None
+        elif sighting in {Sighting.NEW, Sighting.NEWER, Sighting.BLIP, Sighting.HEARTBEAT}:
+            if alert.starts_at > current.starts_at:
+                current = self._next(record, alert, sighting)
+            elif sighting is Sighting.HEARTBEAT:
+                current.ends_at = alert.ends_at
+        self._keep(current)
+
+    def _next(self, record: AlertRecord, alert: Alert, sighting: Sighting) -> OccurrenceRecord:
+        old = record.current
+        if old.ends_at is None:
+            old.ends_at = alert.starts_at
+            self._keep(old)
+        record.occurrences += 1
+        record.current = OccurrenceRecord(
+            record.id, alert.starts_at, alert.ends_at, None, sighting.value, fresh=True
+        )
+        return record.current
+
+    def _keep(self, occurrence: OccurrenceRecord) -> None:
+        self.occurrences[occurrence.alert_id, occurrence.starts_at] = occurrence
+
+    def save(self, tx: Tx) -> None:
+        """Write the alerts and their occurrences, which know their incidents by now."""
+        alert_store.insert_new(tx, self.fresh)
+        fresh = {record.id for record in self.fresh}
+        alert_store.update(tx, [record for i, record in self.changed.items() if i not in fresh])
+        seen = [i for i in self.seen if i not in self.changed and i not in fresh]
+        alert_store.touch(tx, seen, self.now)
+        alert_store.save_occurrences(tx, list(self.occurrences.values()), self.now)
+
+
+def receive(tx: Tx, posts: Sequence[Submission], rules: Rules, now: datetime) -> Reception:
+    """Take a batch of posts: the unit of work behind the alert webhooks. Idempotent per occurrence and status."""
+    book = _Book(rules, now, Ids(tx, schema.alerts, sum([len(post.alerts) for post in posts])))
+    if tx.postgresql:
+        incidents.lock_groups(tx, _groups(posts, rules))
+    book.load(tx, posts)
+    sighted = [[book.sight(alert) for alert in post.alerts] for post in posts]
+    ledger = Ledger(rules, now)
+    placing = Placing.load(tx, ledger, [s for post in sighted for s in post])
+    for post, seen in zip(posts, sighted, strict=True):
+        placing.place_post(seen, post.truncated)
+    book.save(tx)
+    ledger.save(tx)
+    for post in posts:
+        bad = [(item.where, item.reason.value, item.raw) for item in post.quarantined]
+        quarantine.add(tx, post.source, post.request_id, bad, now)
+    return Reception(
+        tuple([_receipt(seen) for seen in sighted]), tuple(ledger.changes), ledger.telling(), bool(ledger.entries)
+    )
+
+
+def _groups(posts: Sequence[Submission], rules: Rules) -> set[str]:
+    return {group_key(rules.grouping, a.source, a.fingerprint, a.labels) for post in posts for a in post.alerts}
+
+
+def _receipt(seen: Sequence[Sighted]) -> Receipt:
+    counts: dict[Sighting, int] = {}
+    for s in seen:
+        counts[s.sighting] = counts.get(s.sighting, 0) + 1
+    return Receipt(touched([s.occurrence.incident_id for s in seen]), tuple(counts.items()))

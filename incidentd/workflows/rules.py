@@ -1,0 +1,81 @@
+"""What the configuration says, in the form the workflows decide with: plain values, replaced whole at a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from incidentd.config import Config
+from incidentd.domain.alert import Alert
+from incidentd.domain.incident import Incident
+from incidentd.domain.matcher import Matcher
+from incidentd.domain.notification import Notice
+from incidentd.domain.routing import Route, RoutingDecision, decide
+from incidentd.domain.severity import Severity, SeverityRules
+from incidentd.store.outbox import NewDelivery
+
+UPDATE_DELAY = timedelta(seconds=30)
+"""How long an `updated` notice waits, so that a growing group is told once and not member by member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The frozen rules of one configuration."""
+
+    route: Route
+    targets: Mapping[str, str]
+    """Channel name -> what its deliveries show as target."""
+    severity: SeverityRules = field(default_factory=SeverityRules)
+    grouping: tuple[str, ...] = ("alertname", "cluster", "service")
+    reopen_window: timedelta = timedelta(minutes=10)
+    reopen_hold: timedelta = timedelta(minutes=5)
+    heartbeats: Mapping[str, tuple[tuple[Matcher, ...], ...]] = field(default_factory=dict)
+    """Source name -> matcher sets; an alert that fits one is a sign of life and opens nothing."""
+
+    def is_heartbeat(self, alert: Alert) -> bool:
+        """True for a dead-man's switch such as Watchdog."""
+        sets = self.heartbeats.get(alert.source, ())
+        return any([all([m.matches(alert.labels) for m in matchers]) for matchers in sets])
+
+    def route_of(self, labels: Mapping[str, str], severity: Severity) -> RoutingDecision:
+        """Who is told. Matchers see the severity as mapped, under the label it is read from."""
+        return decide(self.route, {**labels, self.severity.label: severity.value})
+
+    def deliveries(
+        self, incident: Incident, notice: Notice, actor: str, comment: str, now: datetime
+    ) -> list[NewDelivery]:
+        """One outbox row for each channel of the incident."""
+        not_before = now + UPDATE_DELAY if notice is Notice.UPDATED else now
+        return [
+            NewDelivery(
+                incident.id,
+                channel,
+                self.targets.get(channel, channel),
+                notice,
+                incident.episode,
+                actor,
+                comment,
+                now,
+                not_before,
+            )
+            for channel in incident.notify
+        ]
+
+
+def rules_of(config: Config, targets: Mapping[str, str]) -> Rules:
+    """The rules a configuration means; `targets` by channel name."""
+    return Rules(
+        route=config.route.tree,
+        targets=targets,
+        severity=config.severity.rules,
+        grouping=config.grouping.by,
+        reopen_window=config.grouping.reopen_window,
+        reopen_hold=config.grouping.reopen_hold,
+        heartbeats={name: tuple([h.matchers for h in s.heartbeats]) for name, s in config.sources.items()},
+    )
+
+
+def readable(decision: RoutingDecision) -> str:
+    """The route as the timeline and the API show it."""
+    return ", ".join(decision.path)
