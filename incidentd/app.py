@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import secrets
 import sys
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from incidentd.jobs.scheduler import Job, Scheduler
 from incidentd.lifecycle import Lifecycle
 from incidentd.metrics import Metrics
 from incidentd.store import settings, tokens
+from incidentd.store.ballast import Ballast
 from incidentd.store.engine import Store, Tx
 from incidentd.store.filelock import FileLock
 from incidentd.store.migrate import migrate
@@ -47,7 +49,12 @@ class Daemon:
     """One running incidentd. Several can live in one process: nothing is global but the log."""
 
     def __init__(
-        self, config: Config, path: Path | None = None, *, clock: Clock | None = None, output: TextIO | None = None
+        self,
+        config: Config,
+        path: Path | None = None,
+        *,
+        clock: Clock | None = None,
+        output: TextIO | None = None,
     ) -> None:
         """`path` is what a reload reads again; `output` is where the console channel writes."""
         self.config = config
@@ -58,6 +65,7 @@ class Daemon:
         self._output = output or sys.stdout
         self._lifecycle = Lifecycle()
         self._noted = asyncio.Event()
+        self._ballast: Ballast | None = None
 
     async def start(self) -> None:
         """Return when alerts are accepted. Raises `StartError`, `StoreUnavailableError` and what migration raises."""
@@ -67,6 +75,11 @@ class Daemon:
             await self.stop()
             raise
 
+    @property
+    def protected(self) -> bool:
+        """True if requests need a token."""
+        return self._protected
+
     async def stop(self) -> bool:
         """Refuse new work, finish what is under way, hand back leases; True if all of it ended in time."""
         if hasattr(self, "context"):
@@ -75,7 +88,7 @@ class Daemon:
 
     async def _start(self) -> None:
         await self._open_store()
-        await self._refuse_an_open_door()
+        await self._look_for_tokens()
         http = HttpClient()
         self._lifecycle.started("http client", http.aclose, 5)
         self._env = ChannelEnv(
@@ -95,17 +108,35 @@ class Daemon:
 
     async def _open_store(self) -> None:
         url = self.config.database.url.get_secret_value()
-        self.store = Store(url)
+        self.store = Store(url, on_full=self._make_room)
         self._lifecycle.started("database", self.store.close, 10)
         if self.store.path is not None:
-            lock = FileLock(self.store.path)
-            lock.acquire()
-            self._lifecycle.started("database lock", lock.release_soon, 1)
-        await migrate(url)
+            self._guard_file(self.store.path)
+            self._ballast = Ballast(self.store.path)
+            await asyncio.to_thread(self._ballast.ensure)
+        result = await migrate(url)
+        if result.before != result.after:
+            log.info(
+                "schema_migrated", before=result.before, after=result.after, backup=str(result.backup or "")
+            )
         self.instance = await self.store.write(
             lambda tx: settings.get_or_create(tx, "instance", lambda: secrets.token_hex(4))
         )
         self._generated_secrets: Mapping[str, str] = await self.store.write(self._webhook_secrets)
+
+    def _guard_file(self, path: Path) -> None:
+        """Two daemons on one SQLite file would each believe to be the only sender."""
+        lock = FileLock(path)
+        lock.acquire()
+
+        async def release() -> None:
+            lock.release()
+
+        self._lifecycle.started("database lock", release, 1)
+
+    def _make_room(self) -> bool:
+        """Called in the writer's thread when the disk is full."""
+        return self._ballast is not None and self._ballast.release()
 
     def _webhook_secrets(self, tx: Tx) -> dict[str, str]:
         return {
@@ -114,12 +145,12 @@ class Daemon:
             if channel.kind == "webhook"
         }
 
-    async def _refuse_an_open_door(self) -> None:
-        server = self.config.server
-        if server.loopback or self.config.auth.tokens:
-            return
+    async def _look_for_tokens(self) -> None:
+        """Refuse to serve others without any token."""
         stored = await self.store.read(tokens.all_tokens)
-        if not any(token.revoked_at is None for token in stored):
+        self._protected = bool(self.config.auth.tokens) or any(token.revoked_at is None for token in stored)
+        server = self.config.server
+        if not server.loopback and not self._protected:
             raise StartError(
                 f"server.host is {server.host}, which others can reach, and there is no token: anybody could "
                 "acknowledge incidents. Configure auth.tokens, or run `incidentd token create NAME --scope admin`, "
@@ -128,7 +159,10 @@ class Daemon:
 
     def _senders(self, config: Config) -> dict[str, Sender]:
         kinds = discover()
-        return {name: kinds[channel.kind].open(channel, name, self._env) for name, channel in config.channels.items()}
+        return {
+            name: kinds[channel.kind].open(channel, name, self._env)
+            for name, channel in config.channels.items()
+        }
 
     def _build_worker(self, senders: Mapping[str, Sender]) -> None:
         self.worker = Worker(
@@ -166,6 +200,7 @@ class Daemon:
             reload=self.reload,
             started_at=self.clock.monotonic(),
             config_path=self._path,
+            queued=lambda: self.intake.queued,
         )
         self.intake.start()
         self._lifecycle.started("intake", self.intake.stop, 15)
@@ -193,7 +228,7 @@ class Daemon:
             await web.TCPSite(runner, server.host, server.port, backlog=1024).start()
         except OSError as error:
             raise StartError(
-                f"cannot listen on {server.host}:{server.port}: {error.strerror}. "
+                f"cannot listen on {server.host}:{server.port}: {os.strerror(error.errno or 0)}. "
                 "Is another incidentd running? Choose another with --port or server.port"
             ) from error
         port = runner.addresses[0][1]
@@ -237,6 +272,8 @@ class Daemon:
     async def housekeep(self) -> None:
         """Forget what is old, and keep the database's files small."""
         await housekeeping.housekeep(self.store, self.context.config.retention, self.clock.now())
+        if self._ballast is not None:
+            await asyncio.to_thread(self._ballast.ensure)
 
     # -- reload ---------------------------------------------------------------------------------------------
     async def reload(self) -> list[str]:
@@ -247,7 +284,7 @@ class Daemon:
             loaded = await asyncio.to_thread(load, self._path)
         except (ConfigError, OSError) as error:
             self.metrics.config_reloads.labels("refused").inc()
-            log.error("config_refused", problems=str(error).splitlines())
+            log.error("config_refused", problems=str(error).splitlines())  # noqa: TRY400 - the problems say it all
             return str(error).splitlines()
         await self._take(loaded.config)
         self.metrics.config_reloads.labels("done").inc()

@@ -109,7 +109,7 @@ def _resolver(info: ValidationInfo, what: str) -> SecretResolver:
 def _duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
-    if isinstance(value, str) or value == 0:
+    if isinstance(value, str) or (value == 0 and value is not False):
         return parse_duration(str(value))
     raise ValueError("is not a duration; accepted: text such as 30s, 5m, 1h30m or 2w")
 

@@ -36,7 +36,9 @@ class Metrics:
     def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, text: str, buckets: Sequence[float], labels: Sequence[str] = ()) -> Histogram:
+    def _histogram(
+        self, name: str, text: str, buckets: Sequence[float], labels: Sequence[str] = ()
+    ) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
     def _intake(self) -> None:
@@ -50,12 +52,16 @@ class Metrics:
             "incidentd_alerts_sighted", "Alerts committed, by what they meant.", ["source", "sighting"]
         )
         self.alerts_quarantined = self._counter(
-            "incidentd_alerts_quarantined", "Alerts set aside because they could not be understood.", ["source", "reason"]
+            "incidentd_alerts_quarantined",
+            "Alerts set aside because they could not be understood.",
+            ["source", "reason"],
         )
         self.ingest_seconds = self._histogram("incidentd_ingest_seconds", "Request to commit.", _INTAKE)
         self.intake_queued = self._gauge("incidentd_intake_queued_alerts", "Alerts waiting for their commit.")
         self.intake_batch = self._histogram(
-            "incidentd_intake_batch_alerts", "Alerts per commit.", (1, 2, 5, 10, 50, 100, 500, 1000, 5000, 10000)
+            "incidentd_intake_batch_alerts",
+            "Alerts per commit.",
+            (1, 2, 5, 10, 50, 100, 500, 1000, 5000, 10000),
         )
         self.config_reloads = self._counter("incidentd_config_reloads", "Configuration reloads.", ["outcome"])
 
@@ -67,7 +73,10 @@ class Metrics:
             "incidentd_incidents_opened", "Incidents opened.", ["severity", "service"]
         )
         self.acknowledge_seconds = self._histogram(
-            "incidentd_incident_acknowledge_seconds", "Alert start to first acknowledgement.", _RESPONSE, ["severity"]
+            "incidentd_incident_acknowledge_seconds",
+            "Alert start to first acknowledgement.",
+            _RESPONSE,
+            ["severity"],
         )
         self.resolve_seconds = self._histogram(
             "incidentd_incident_resolve_seconds", "Alert start to end.", _RESPONSE, ["severity"]
@@ -78,17 +87,24 @@ class Metrics:
             "incidentd_deliveries", "Delivery attempts and endings.", ["channel", "class", "outcome"]
         )
         self.page_delivery_seconds = self._histogram(
-            "incidentd_page_delivery_seconds", "Enqueue to the vendor's acceptance of a page.", _DELIVERY, ["channel"]
+            "incidentd_page_delivery_seconds",
+            "Enqueue to the vendor's acceptance of a page.",
+            _DELIVERY,
+            ["channel"],
         )
         self.oldest_pending = self._gauge(
             "incidentd_delivery_oldest_pending_seconds", "Age of the oldest unsent delivery.", ["class"]
         )
-        self.channel_up = self._gauge("incidentd_channel_up", "1 if the last attempt was accepted.", ["channel"])
+        self.channel_up = self._gauge(
+            "incidentd_channel_up", "1 if the last attempt was accepted.", ["channel"]
+        )
 
     def _http(self) -> None:
         labels = ["method", "route", "status_code"]
         self.http_requests = self._counter("http_requests", "HTTP requests answered.", labels)
-        self.http_seconds = self._histogram("http_request_duration_seconds", "HTTP request duration.", _INTAKE, labels)
+        self.http_seconds = self._histogram(
+            "http_request_duration_seconds", "HTTP request duration.", _INTAKE, labels
+        )
         self.http_in_flight = self._gauge("http_requests_in_flight", "HTTP requests under way.")
         self.auth_attempts = self._counter("auth_attempts", "Credentials presented.", ["type", "status"])
 

@@ -42,33 +42,37 @@ def config_schema() -> None:
 @config_option
 def migrate(config_path: Path) -> None:
     """Bring the database's schema up to date. `serve` does it at every start; this does it ahead of a roll-out."""
-    from incidentd.store.engine import StoreUnavailableError
-    from incidentd.store.errors import StoreError
+    from incidentd.store.errors import StoreUnavailableError
     from incidentd.store.migrate import migrate as run
 
     config = load_or_fail(config_path).config
     try:
         result = asyncio.run(run(config.database.url.get_secret_value()))
-    except (StoreUnavailableError, StoreError) as error:
+    except StoreUnavailableError as error:
         fail(str(error))
     before = result.before or "empty"
-    click.echo(f"schema {result.after}, nothing to do" if before == result.after else f"schema {before} -> {result.after}")
+    click.echo(
+        f"schema {result.after}, nothing to do"
+        if before == result.after
+        else f"schema {before} -> {result.after}"
+    )
 
 
 @click.command()
 @config_option
 def channels(config_path: Path) -> None:
     """List the configured channels, and the generated secrets of webhooks that have none configured."""
-    from incidentd.store.engine import StoreUnavailableError
-    from incidentd.store.errors import StoreError
+    from incidentd.store.errors import StoreUnavailableError
 
     config = load_or_fail(config_path).config
     try:
         secrets = asyncio.run(with_store(config, lambda store: _generated(store, config)))
-    except (StoreUnavailableError, StoreError) as error:
+    except StoreUnavailableError as error:
         fail(str(error))
     for name, channel in config.channels.items():
-        click.echo(f"{name}\t{channel.kind}" + (f"\tgenerated secret {secrets[name]}" if name in secrets else ""))
+        click.echo(
+            f"{name}\t{channel.kind}" + (f"\tgenerated secret {secrets[name]}" if name in secrets else "")
+        )
 
 
 async def _generated(store: Store, config: Config) -> dict[str, str]:
@@ -82,7 +86,8 @@ async def _generated(store: Store, config: Config) -> dict[str, str]:
     ]
     return await store.write(
         lambda tx: {
-            name: settings.get_or_create(tx, f"webhook_secret:{name}", generate_webhook_secret) for name in names
+            name: settings.get_or_create(tx, f"webhook_secret:{name}", generate_webhook_secret)
+            for name in names
         }
     )
 
@@ -91,12 +96,19 @@ async def _generated(store: Store, config: Config) -> dict[str, str]:
 @config_option
 def check_database(config_path: Path) -> None:
     """Read the whole SQLite file and report damage: exit 0, or 1 with what was found."""
-    from incidentd.store.integrity import check
+    from incidentd.store.engine import Store
+    from incidentd.store.errors import StoreUnavailableError
+    from incidentd.store.sqlite import check
 
-    config = load_or_fail(config_path).config
-    found = check(config.database.url.get_secret_value())
+    try:
+        path = Store(load_or_fail(config_path).config.database.url.get_secret_value()).path
+    except StoreUnavailableError as error:
+        fail(str(error))
+    if path is None:
+        fail("this checks SQLite files; for PostgreSQL use its own pg_amcheck")
+    found = check(path)
     for line in found:
         click.echo(line, err=True)
     if found:
-        fail("the database is damaged: restore a backup; the lines above say where")
-    click.echo("no damage found")
+        fail(f"{path} is damaged: restore a backup; the lines above say where")
+    click.echo(f"{path}: no damage found")

@@ -73,9 +73,7 @@ def alert_table(items: list[_Json], now: datetime) -> output.Table:
 )
 @click.option("--dead", is_flag=True, help="Only those given up: somebody was not told.")
 @click.option("--state", type=click.Choice(DELIVERY_STATES), help="Only this state.")
-@click.option(
-    "--incident", "incident_id", metavar="ID", type=IncidentId(), help="Only those of one incident."
-)
+@click.option("--incident", metavar="ID", type=IncidentId(), help="Only those of one incident.")
 @page_options
 @api_options
 @pass_session
@@ -186,11 +184,7 @@ def report(session: Session, /, **query: str | int | None) -> None:
     table = output.Table(
         ("", "OPENED", "RESOLVED", "MTTA MEAN", "P50", "P95", "MTTR MEAN", "P50", "P90", "P95")
     )
-    total = figures | {
-        "opened": figures.get("incidents_opened"),
-        "resolved": figures.get("incidents_resolved"),
-    }
-    _add_figures(table, "all", total)
+    _add_figures(table, "all", figures.get("total") or {})
     for kind in ("severity", "service"):
         for row in figures.get(f"by_{kind}") or []:
             _add_figures(table, row.get(kind) or f"(no {kind})", row)

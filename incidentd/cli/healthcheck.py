@@ -11,7 +11,9 @@ from incidentd.cli.common import fail
 
 
 @click.command()
-@click.option("--url", default="http://127.0.0.1:8650", envvar="INCIDENTD_URL", show_default=True, show_envvar=True)
+@click.option(
+    "--url", default="http://127.0.0.1:8650", envvar="INCIDENTD_URL", show_default=True, show_envvar=True
+)
 def healthcheck(url: str) -> None:
     """Ask a running daemon whether it is ready: exit 0, or 1 with the reason."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

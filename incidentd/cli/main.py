@@ -35,10 +35,10 @@ The on-call's commands are in `incidentctl --help`."""
 class _Lazy(click.Group):
     """Loads a command's module only when that command runs: `--help` stays instant."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
         module = _COMMANDS.get(cmd_name)
         if module is None:
             return None

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @click.command()
 @config_option
 @click.option("--host", help="Listen here instead of server.host.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Listen here instead of server.port; 0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Listen here instead of server.port; 0 takes a free one."
+)
 def serve(config_path: Path, host: str | None, port: int | None) -> None:
     """Run the daemon until SIGTERM or Ctrl-C.
 
@@ -34,8 +36,7 @@ def serve(config_path: Path, host: str | None, port: int | None) -> None:
 async def _serve(loaded: LoadedConfig, path: Path, host: str | None, port: int | None) -> int:
     from incidentd import log
     from incidentd.app import Daemon, StartError
-    from incidentd.store.engine import StoreUnavailableError
-    from incidentd.store.errors import StoreError
+    from incidentd.store.errors import StoreUnavailableError
 
     config = loaded.config.model_copy(update={"server": loaded.config.server.at(host, port)})
     log.configure(config.server.log_level, config.server.log_format)
@@ -46,7 +47,7 @@ async def _serve(loaded: LoadedConfig, path: Path, host: str | None, port: int |
     _on_signals(daemon, stop)
     try:
         await daemon.start()
-    except (StartError, StoreUnavailableError, StoreError) as error:
+    except (StartError, StoreUnavailableError) as error:
         fail(str(error))
     _tune_garbage_collection()
     _announce(daemon)

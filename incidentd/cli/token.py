@@ -29,11 +29,15 @@ def token() -> None:
 
 @token.command()
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="Repeat for several.")
+@click.option(
+    "--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="Repeat for several."
+)
 @click.option("--source", help="The configured source whose alerts this token posts.")
 @click.option("--expires", metavar="DURATION", help="Stop working after, e.g. 90d. Without it: never.")
 @config_option
-def create(name: str, scopes: tuple[str, ...], source: str | None, expires: str | None, config_path: Path) -> None:
+def create(
+    name: str, scopes: tuple[str, ...], source: str | None, expires: str | None, config_path: Path
+) -> None:
     """Make a token called NAME and print it, this once.
 
     \b
@@ -51,7 +55,9 @@ def create(name: str, scopes: tuple[str, ...], source: str | None, expires: str 
     lifetime = _lifetime(expires)
     secret, stored = new_token(name, scopes, source, now + lifetime if lifetime else None, now)
     if not _write(config, lambda tx: tokens.add(tx, stored)):
-        fail(f"a token named {name} exists; revoke it first, or choose another name (two at a time make rotation easy)")
+        fail(
+            f"a token named {name} exists; revoke it first, or choose another name (two at a time make rotation easy)"
+        )
     click.echo(secret)
     click.echo(f"keep it now: it cannot be shown again. Scopes: {', '.join(stored.scopes)}", err=True)
 
@@ -99,13 +105,13 @@ def _state(t: StoredToken) -> str:
 
 
 def _write(config: Config, work: Callable[[Tx], T]) -> T:
-    from incidentd.store.engine import Store, StoreUnavailableError
-    from incidentd.store.errors import StoreError
+    from incidentd.store.engine import Store
+    from incidentd.store.errors import StoreUnavailableError
 
     async def use(store: Store) -> T:
         return await store.write(work)
 
     try:
         return asyncio.run(with_store(config, use))
-    except (StoreUnavailableError, StoreError) as error:
+    except StoreUnavailableError as error:
         fail(str(error))

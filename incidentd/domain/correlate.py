@@ -81,9 +81,10 @@ def _sight_resolved(known: Occurrence | None, alert: Alert) -> Sighting:
     if known is None:
         return Sighting.BLIP
     if known.firing:
-        # A resolve that ended before this occurrence began is a peer's late word about an older one.
+        # A resolve that ended before this occurrence began is a peer's late word about an older one; unless it
+        # names this very start, which lies ahead of its end when the sender's rule clock runs fast.
         ended = alert.ends_at or alert.starts_at
-        return Sighting.ENDED if ended >= known.starts_at else Sighting.LATE
+        return Sighting.ENDED if max(ended, alert.starts_at) >= known.starts_at else Sighting.LATE
     if alert.starts_at > known.starts_at:
         return Sighting.BLIP
     return Sighting.ENDED_AGAIN if alert.starts_at == known.starts_at else Sighting.LATE
@@ -114,7 +115,8 @@ class Placement(enum.StrEnum):
     REOPEN = "reopen"
     """The group's last incident ended by itself a short while ago."""
     REOPEN_HELD = "reopen_held"
-    """The very same occurrence again: its own incident, and nobody is told yet."""
+    """The very same occurrence again: its own incident, and nobody is told yet. A person's resolve does not stand
+    in the way if the occurrence had ended before it: then nobody has decided to live with its firing."""
     OPEN = "open"
     """A new incident."""
     OPEN_HELD = "open_held"
@@ -129,25 +131,30 @@ def place(
     last: Incident | None,
     now: datetime,
     reopen_window: timedelta,
+    over_since: datetime | None = None,
 ) -> Placement:
     """Where an occurrence sighted as `NEW`, `NEWER` or `REFIRED` goes.
 
     `current` is the group's open incident; `last` the occurrence's own one for `REFIRED`, else the group's most
-    recently resolved one. A person's resolve is final: a newer occurrence after it is a new incident.
+    recently resolved one. `over_since` is when a `REFIRED` one had ended. A person's resolve is final: a newer
+    occurrence after it is a new incident.
     """
     if current is not None:
         return Placement.JOIN
     if sighting is Sighting.REFIRED:
-        return _place_refired(last)
+        return _place_refired(last, over_since)
     if last is None or last.resolved_by != SOURCE or last.resolved_at is None:
         return Placement.OPEN
     return Placement.REOPEN if now - last.resolved_at <= reopen_window else Placement.OPEN
 
 
-def _place_refired(own: Incident | None) -> Placement:
+def _place_refired(own: Incident | None, over_since: datetime | None) -> Placement:
     if own is None:
         return Placement.OPEN_HELD
-    return Placement.REOPEN_HELD if own.resolved_by == SOURCE else Placement.STAY_QUIET
+    if own.resolved_by == SOURCE or own.resolved_at is None:
+        return Placement.REOPEN_HELD
+    ended_first = over_since is not None and over_since <= own.resolved_at
+    return Placement.REOPEN_HELD if ended_first else Placement.STAY_QUIET
 
 
 def common_labels(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Mapping[str, str]:

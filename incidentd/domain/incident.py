@@ -105,7 +105,8 @@ class Incident:
     resolved_at: datetime | None = None
     resolved_by: str | None = None
     ended_at: datetime | None = None
-    """The latest `endsAt` of its alerts once they all ended; None if a person resolved it while firing."""
+    """The latest `endsAt` among its alerts so far, final once they all ended; None if a person closed it while
+    they fired."""
     counts: bool = True
     """False if its end repaired nothing (rule paused or deleted): left out of MTTR."""
     snoozed_until: datetime | None = None
@@ -122,6 +123,8 @@ class Incident:
     declared_by: str | None = None
     truncated: int = 0
     """How many alerts the sender cut from its last body of this group: a visible warning."""
+    last_at: datetime | None = None
+    """When its last timeline entry was recorded; None if that is not known."""
 
     @property
     def open(self) -> bool:
@@ -132,6 +135,20 @@ class Incident:
     def quiet(self) -> bool:
         """Nobody is to be told of new members now: snoozed or held."""
         return self.snoozed_until is not None or self.held_until is not None
+
+    def moment(self, now: datetime) -> datetime:
+        """`now`, or the last recorded instant if the wall clock has stepped back behind it.
+
+        Within one incident recorded time never runs backwards: no resolve stands before its own opening.
+        """
+        known = (
+            self.opened_at,
+            self.first_acknowledged_at,
+            self.acknowledged_at,
+            self.resolved_at,
+            self.last_at,
+        )
+        return max(now, *[at for at in known if at is not None])
 
 
 def evolve(incident: Incident, **changes: object) -> Incident:

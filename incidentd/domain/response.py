@@ -18,7 +18,6 @@ from incidentd.domain.incident import (
     Event,
     Incident,
     Refusal,
-    State,
     step,
 )
 from incidentd.domain.notification import Notice
@@ -32,12 +31,13 @@ def acknowledge(incident: Incident, actor: str, comment: str, now: datetime) -> 
     """A person takes ownership: paging stops, the incident stays open."""
     if incident.state is ALREADY[Event.ACKNOWLEDGE]:
         return Change(incident)
+    at = incident.moment(now)
     after = replace(
         incident,
         state=step(incident, Event.ACKNOWLEDGE),
-        acknowledged_at=now,
+        acknowledged_at=at,
         acknowledged_by=actor,
-        first_acknowledged_at=incident.first_acknowledged_at or now,
+        first_acknowledged_at=incident.first_acknowledged_at or at,
         held_until=None,
     )
     entry = Entry("acknowledged", actor, _said(f"acknowledged by {actor}", comment), {"comment": comment})
@@ -70,8 +70,12 @@ def resolve(incident: Incident, actor: str, comment: str, now: datetime, *, forc
         )
         raise ActionRefusedError(Refusal.STILL_FIRING, incident.state, detail)
     text = f"resolved by {actor}" + (" while alerts still fire" if incident.alerts_firing else "")
-    after = replace(_closed(incident, now), resolved_by=actor)
-    entry = Entry("resolved", actor, _said(text, comment), {"comment": comment, "forced": bool(incident.alerts_firing)})
+    # While alerts fire, the ends of others are not the end of the condition: the person's word is.
+    ended_at = None if incident.alerts_firing else incident.ended_at
+    after = replace(_closed(incident, now), resolved_by=actor, ended_at=ended_at)
+    entry = Entry(
+        "resolved", actor, _said(text, comment), {"comment": comment, "forced": bool(incident.alerts_firing)}
+    )
     return Change(after, entry, Notice.RESOLVED, comment)
 
 
@@ -88,9 +92,12 @@ def snooze(incident: Incident, actor: str, comment: str, until: datetime) -> Cha
     if not incident.open:
         detail = f"INC-{incident.id} is resolved: there is nothing to snooze"
         raise ActionRefusedError(Refusal.WRONG_STATE, incident.state, detail)
+    if incident.snoozed_until == until:
+        return Change(incident)
     after = replace(incident, snoozed_until=until, held_until=None)
     text = _said(f"snoozed by {actor} until {until.isoformat(timespec='seconds')}", comment)
-    return Change(after, Entry("snoozed", actor, text, {"until": until.isoformat(), "comment": comment}), Notice.UPDATED)
+    entry = Entry("snoozed", actor, text, {"until": until.isoformat(), "comment": comment})
+    return Change(after, entry, Notice.UPDATED, comment)
 
 
 def snooze_ended(incident: Incident) -> Change:
@@ -105,22 +112,25 @@ def snooze_ended(incident: Incident) -> Change:
     return Change(after, Entry("snooze_ended", "incidentd", "snooze ended, still open"), Notice.ESCALATED)
 
 
-def hold_ended(incident: Incident) -> Change:
-    """A firing that looked stale has lasted: the incident is real, people are told now."""
-    entry = Entry("hold_ended", "incidentd", "still firing after the hold: this is no stale post")
-    return Change(replace(incident, held_until=None), entry, Notice.REOPENED)
+def hold_ended(
+    incident: Incident, *, because: str = "still firing after the hold: this is no stale post"
+) -> Change:
+    """A firing that looked stale is real: people are told now, of an opening they have not heard of yet."""
+    notice = Notice.REOPENED if incident.reopen_count else Notice.TRIGGERED
+    return Change(replace(incident, held_until=None), Entry("hold_ended", "incidentd", because), notice)
 
 
 def ended_by_source(incident: Incident, now: datetime, ended_at: datetime, *, administrative: bool) -> Change:
     """The last firing occurrence ended: resolved. Quietly if it was only held, for nobody heard of the reopen."""
+    latest = max(ended_at, incident.ended_at or ended_at)
     after = replace(
         _closed(incident, now),
         resolved_by=SOURCE,
-        ended_at=max(ended_at, incident.ended_at or ended_at),
+        ended_at=latest,
         counts=incident.counts and not administrative,
     )
     reason = "the rule was paused or deleted" if administrative else "all alerts ended"
-    entry = Entry("resolved", SOURCE, f"resolved: {reason}", {"ended_at": ended_at.isoformat()})
+    entry = Entry("resolved", SOURCE, f"resolved: {reason}", {"ended_at": latest.isoformat()})
     return Change(after, entry, None if incident.held_until else Notice.RESOLVED)
 
 
@@ -140,25 +150,22 @@ def refired(incident: Incident, telling: Telling, *, alert_name: str) -> Change:
     Everything had ended, so severity and route are those of what fires now.
     """
     entry = Entry("reopened", SOURCE, f"fires again: {alert_name}", {"reason": "newer_occurrence"})
-    after = replace(
-        _reopened(incident),
-        severity=telling.severity,
-        notify=telling.notify,
-        route=telling.route,
-        escalation=telling.escalation,
-    )
-    return Change(after, entry, Notice.REOPENED)
+    return Change(_told_by(telling, _reopened(incident)), entry, Notice.REOPENED)
 
 
-def refired_same_start(incident: Incident, *, alert_name: str, until: datetime) -> Change:
+def refired_same_start(incident: Incident, telling: Telling, *, alert_name: str, until: datetime) -> Change:
     """An ended occurrence is firing again with its old start.
 
     A peer's stale post and a sender that came back look exactly alike, so the incident opens but nobody is told
-    before it has lasted until `until`.
+    before it has lasted until `until`. What a stale post says must not make the incident look better, so severity
+    and route follow it only upwards.
     """
+    after = _reopened(incident)
+    if telling.severity.worse_than(incident.severity):
+        after = _told_by(telling, after)
     text = f"fires again with its old start: {alert_name}; held until it has lasted"
     entry = Entry("reopened", SOURCE, text, {"reason": "same_start", "held_until": until.isoformat()})
-    return Change(replace(_reopened(incident), held_until=until), entry)
+    return Change(replace(after, held_until=until), entry)
 
 
 def raised(incident: Incident, telling: Telling) -> Change:
@@ -181,9 +188,23 @@ def raised(incident: Incident, telling: Telling) -> Change:
     return Change(after, entry, Notice.ESCALATED)
 
 
+def _told_by(telling: Telling, incident: Incident) -> Incident:
+    return replace(
+        incident,
+        severity=telling.severity,
+        notify=telling.notify,
+        route=telling.route,
+        escalation=telling.escalation,
+    )
+
+
 def _closed(incident: Incident, now: datetime) -> Incident:
     return replace(
-        incident, state=step(incident, Event.RESOLVE), resolved_at=now, snoozed_until=None, held_until=None
+        incident,
+        state=step(incident, Event.RESOLVE),
+        resolved_at=incident.moment(now),
+        snoozed_until=None,
+        held_until=None,
     )
 
 

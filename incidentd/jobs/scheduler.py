@@ -50,6 +50,8 @@ class Scheduler:
 
     async def stop(self) -> None:
         """No further ticks; what runs now runs to its end, for the scheduler itself would cancel it."""
+        if not self._scheduler.running:
+            return
         self._scheduler.pause()
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
@@ -63,4 +65,8 @@ class Scheduler:
 
 
 def _report(event: JobExecutionEvent) -> None:
-    log.error("job_failed", job=event.job_id, error=repr(getattr(event, "exception", None) or "missed or overlapping"))
+    log.error(
+        "job_failed",
+        job=event.job_id,
+        error=repr(getattr(event, "exception", None) or "missed or overlapping"),
+    )

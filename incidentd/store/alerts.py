@@ -74,6 +74,24 @@ def new_record(row_id: int, alert: Alert, severity: Severity, reason: str, now: 
     )
 
 
+def _newest_of_incidents(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - the signature that Prepared calls
+    rank = sa.func.row_number().over(
+        partition_by=_o.incident_id, order_by=(_o.ends_at.is_not(None), _o.starts_at.desc())
+    )
+    ranked = (
+        sa.select(_o.alert_id, _o.incident_id.label("member_of"), _o.starts_at.label("started"))
+        .add_columns(_o.ends_at.label("ended"), rank.label("place"))
+        .where(among(_o.incident_id, "ids", postgresql=postgresql))
+        .subquery()
+    )
+    return (
+        sa.select(schema.alerts, ranked.c.member_of, ranked.c.started, ranked.c.ended)
+        .join(ranked, ranked.c.alert_id == _a.id)
+        .where(ranked.c.place <= sa.bindparam("depth"))
+        .order_by(ranked.c.member_of, ranked.c.place)
+    )
+
+
 _known = Prepared(
     lambda pg: sa.select(schema.alerts).where(
         _a.source == sa.bindparam("source"), among(_a.fingerprint, "fingerprints", postgresql=pg)
@@ -98,6 +116,9 @@ _update_occurrence = Prepared(
     .values(ends_at=sa.bindparam("ends_at"), incident_id=sa.bindparam("incident_id")),
     ["ends_at", "incident_id", "alert", "start"],
 )
+
+
+_of_incidents = Prepared(_newest_of_incidents, ["ids", "depth"])
 
 
 def known(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[AlertRecord]:
@@ -156,6 +177,17 @@ def of_incident(tx: Tx, incident_id: int, limit: int) -> list[AlertView]:
         if row.id not in views and len(views) < limit:
             views[row.id] = _view(row, row.started, row.ended)
     return list(views.values())
+
+
+def of_incidents(tx: Tx, incident_ids: Sequence[int], limit: int) -> dict[int, list[AlertView]]:
+    """The same for several incidents in one statement, at most `limit` alerts each: incident id -> alerts."""
+    views: dict[int, dict[int, AlertView]] = {incident_id: {} for incident_id in incident_ids}
+    # Twice the limit, for an alert that fired several times in an incident is shown once.
+    for row in _of_incidents.all(tx, values_of(tx, incident_ids), 2 * limit):
+        found = views[row.member_of]
+        if row.id not in found and len(found) < limit:
+            found[row.id] = _view(row, row.started, row.ended)
+    return {incident_id: list(found.values()) for incident_id, found in views.items()}
 
 
 def search(

@@ -187,21 +187,6 @@ def facts_since(tx: Tx, since: datetime, service: str | None = None) -> list[Inc
     ]
 
 
-def delete_resolved_before(tx: Tx, limit_at: datetime, batch: int) -> int:
-    """Forget incidents resolved before `limit_at`, with everything that hangs on them; how many were deleted."""
-    old = sa.select(_i.id).where(_CLOSED, _i.resolved_at < micros(limit_at)).limit(batch)
-    ids = [row.id for row in tx.conn.execute(old)]
-    if not ids:
-        return 0
-    for table in (schema.timeline, schema.deliveries, schema.references, schema.occurrences):
-        tx.conn.execute(sa.delete(table).where(table.c.incident_id.in_(ids)))
-    tx.conn.execute(
-        sa.delete(schema.alerts).where(schema.alerts.c.incident_id.in_(ids), schema.alerts.c.ends_at.is_not(None))
-    )
-    tx.conn.execute(sa.delete(schema.incidents).where(_i.id.in_(ids)))
-    return len(ids)
-
-
 def decode(row: Any) -> Incident:
     """The incident of a row."""
     return Incident(
@@ -236,6 +221,7 @@ def decode(row: Any) -> Incident:
         runbook_url=row.runbook_url,
         declared_by=row.declared_by,
         truncated=row.truncated,
+        last_at=instant_or_none(row.last_at),
     )
 
 
@@ -272,6 +258,7 @@ def _values(i: Incident) -> dict[str, Any]:
         "runbook_url": i.runbook_url,
         "declared_by": i.declared_by,
         "truncated": i.truncated,
+        "last_at": micros_or_none(i.last_at),
     }
 
 

@@ -127,13 +127,17 @@ def _upgrade(connection: sa.Connection) -> None:
     # 0.3 s: paid only when there is something to do.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
 
     config = Config()
     scripts = str(Path(__file__).with_name("migrations"))
     config.set_main_option("script_location", scripts.replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    try:
+        command.upgrade(config, HEAD)
+    except CommandError as error:
+        raise StoreUnavailableError(f"there is no way from its schema to {HEAD}: {error}") from error
 
 
 def _check_references(connection: sa.Connection) -> None:

@@ -1,7 +1,6 @@
-"""The outbox: rows written with the change they tell of, leased by one sender at a time, settled after sending.
+"""The outbox: rows written with the change they tell of, found again when they may leave.
 
-A lane is one channel of one incident; its rows leave in the order they were written. A lease names its owner, its
-end and a generation: a sender that slept past its lease cannot settle a row somebody else has taken over.
+A lane is one channel of one incident; its rows leave in the order they were written. Whoever sends takes leases.
 """
 
 from __future__ import annotations
@@ -13,14 +12,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidentd.domain.notification import DeliveryClass, DeliveryState, Notice
+from incidentd.domain.notification import DeliveryState, Notice
 from incidentd.store import schema
-from incidentd.store.codec import dumps, instant, instant_or_none, loads, micros
+from incidentd.store.codec import instant, micros
+from incidentd.store.deliveries import Delivery, decode
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Ids, Prepared, among, insert, values_of
 
 _d = schema.deliveries.c
+# A literal, not a parameter: only so do the partial indexes fit.
 _PENDING = sa.text("deliveries.state = 'pending'")
+_PAGES, _REST = (0, 0), (1, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,120 +40,100 @@ class NewDelivery:
     not_before: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One outbox row."""
-
-    id: int
-    incident_id: int
-    channel: str
-    target: str
-    notice: Notice
-    delivery_class: DeliveryClass
-    episode: int
-    actor: str
-    comment: str
-    state: DeliveryState
-    attempts: int
-    not_before: datetime
-    created_at: datetime
-    sent_at: datetime | None
-    generation: int
-    minimal: bool
-    last_error: str | None
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What became of a leased row."""
-
-    id: int
-    generation: int
-    state: DeliveryState
-    verdict: str
-    error: str | None
-    at: datetime
-    not_before: datetime
-    minimal: bool
-    reason: str | None
-
-
-_insert = insert(schema.deliveries)
-
-
-def _candidates(postgresql: bool) -> Any:
+def _heads() -> sa.Select[Any]:
     # Only the head of a lane may leave: nothing older of the same incident and channel is still on its way.
+    # A pending `state` row holds nobody up, for what comes after it tells the newest state anyway: a page must
+    # not wait for the delay of an update.
     older = schema.deliveries.alias("older")
-    statement = (
-        sa.select(schema.deliveries)
-        .where(
-            _PENDING,
-            _d.channel == sa.bindparam("channel"),
-            _d.priority >= sa.bindparam("low"),
-            _d.priority <= sa.bindparam("high"),
-            _d.not_before <= sa.bindparam("now"),
-            ~sa.exists().where(
-                older.c.incident_id == _d.incident_id,
-                older.c.channel == _d.channel,
-                older.c.id < _d.id,
-                sa.text("older.state IN ('pending', 'leased')"),
-            ),
-        )
-        .order_by(_d.priority, _d.not_before)
-        .limit(sa.bindparam("n"))
+    return sa.select(schema.deliveries).where(
+        _PENDING,
+        _d.channel == sa.bindparam("channel"),
+        _d.priority >= sa.bindparam("low"),
+        _d.priority <= sa.bindparam("high"),
+        _d.not_before <= sa.bindparam("now"),
+        ~sa.exists().where(
+            older.c.incident_id == _d.incident_id,
+            older.c.channel == _d.channel,
+            older.c.id < _d.id,
+            sa.text("(older.state = 'leased' OR (older.state = 'pending' AND older.class <> 'state'))"),
+        ),
     )
+
+
+def _candidates(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - the signature that Prepared calls
+    statement = _heads().order_by(_d.priority, _d.not_before).limit(sa.bindparam("n"))
     return statement.with_for_update(skip_locked=True) if postgresql else statement
 
 
+def _updates(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - as above
+    statement = (
+        sa.select(_d.id, _d.incident_id, _d.state)
+        .where(
+            among(_d.incident_id, "ids", postgresql=postgresql),
+            _d.channel == sa.bindparam("channel"),
+            _d["class"] == sa.literal_column("'state'"),
+            sa.text("deliveries.state IN ('pending', 'leased')"),
+        )
+        .order_by(_d.id)
+    )
+    return statement.with_for_update() if postgresql else statement
+
+
+def _followed(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - as above
+    later = schema.deliveries.alias("later")
+    return sa.select(_d.id).where(
+        among(_d.id, "ids", postgresql=postgresql),
+        sa.exists().where(
+            later.c.incident_id == _d.incident_id,
+            later.c.channel == _d.channel,
+            later.c.id > _d.id,
+            sa.text("later.state = 'pending'"),
+        ),
+    )
+
+
+def _waiting(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - as above
+    statement = sa.select(schema.deliveries).where(_PENDING, _d.channel == sa.bindparam("channel"))
+    statement = statement.order_by(_d.priority, _d.not_before).limit(sa.bindparam("n"))
+    return statement.with_for_update(skip_locked=True) if postgresql else statement
+
+
+_insert = insert(schema.deliveries)
 _claimable = Prepared(_candidates, ["channel", "low", "high", "now", "n"])
-_lease = Prepared(
-    lambda pg: sa.update(schema.deliveries)
-    .where(among(_d.id, "ids", postgresql=pg))
-    .values(
-        state="leased",
-        attempts=_d.attempts + 1,
-        lease_generation=_d.lease_generation + 1,
-        lease_owner=sa.bindparam("owner"),
-        lease_until=sa.bindparam("until"),
-    ),
-    ["ids", "owner", "until"],
+_is_due = Prepared(
+    lambda _: _heads().with_only_columns(_d.id).order_by(_d.priority, _d.not_before).limit(1),
+    ["channel", "low", "high", "now"],
 )
+_next_due = Prepared(
+    lambda _: sa.select(sa.func.min(_d.not_before)).where(
+        _PENDING,
+        _d.channel == sa.bindparam("channel"),
+        _d.priority >= sa.bindparam("low"),
+        _d.priority <= sa.bindparam("high"),
+        _d.not_before > sa.bindparam("now"),
+    ),
+    ["channel", "low", "high", "now"],
+)
+_open_updates = Prepared(_updates, ["ids", "channel"])
+_with_followers = Prepared(_followed, ["ids"])
 _close = Prepared(
-    lambda _: sa.update(schema.deliveries)
-    .where(_d.id == sa.bindparam("row"), _PENDING)
-    .values(state=sa.bindparam("to"), reason=sa.bindparam("why")),
+    lambda _: (
+        sa.update(schema.deliveries)
+        .where(_d.id == sa.bindparam("row"), _PENDING)
+        .values(state=sa.bindparam("to"), reason=sa.bindparam("why"))
+    ),
     ["row", "to", "why"],
 )
-_settle = Prepared(
-    lambda _: sa.update(schema.deliveries)
-    .where(
-        _d.id == sa.bindparam("row"),
-        _d.lease_generation == sa.bindparam("generation"),
-        sa.text("state = 'leased'"),
-    )
-    .values(
-        state=sa.bindparam("to"),
-        last_verdict=sa.bindparam("verdict"),
-        last_error=sa.bindparam("error"),
-        sent_at=sa.bindparam("sent"),
-        not_before=sa.bindparam("later"),
-        minimal=sa.bindparam("short"),
-        reason=sa.bindparam("why"),
-        lease_owner=None,
-        lease_until=None,
-    ),
-    ["to", "verdict", "error", "sent", "later", "short", "why", "row", "generation"],
-)
-_due_lanes = Prepared(
-    lambda _: sa.select(
-        sa.func.min(_d.not_before).label("at"), sa.func.count().label("n")
-    ).where(_PENDING, _d.channel == sa.bindparam("channel")),
-    ["channel"],
-)
 _oldest = Prepared(
-    lambda _: sa.select(_d["class"], sa.func.min(_d.created_at)).where(_PENDING).group_by(_d["class"]), []
+    lambda _: (
+        sa.select(_d["class"].label("kind"), sa.func.min(_d.created_at).label("at"))
+        .where(_PENDING)
+        .group_by(_d["class"])
+    ),
+    [],
 )
+_pending_of = Prepared(_waiting, ["channel", "n"])
+_channels = Prepared(lambda _: sa.select(_d.channel).where(_PENDING).distinct(), [])
 
 
 def enqueue(tx: Tx, rows: Sequence[NewDelivery]) -> None:
@@ -162,10 +144,9 @@ def enqueue(tx: Tx, rows: Sequence[NewDelivery]) -> None:
     _insert.many(tx, [_new_row(ids.take(), row) for row in rows])
 
 
-def _new_row(row_id: int, n: NewDelivery) -> tuple[Any, ...]:
+def _new_row(row_id: int, n: NewDelivery) -> tuple[object, ...]:
     kind = n.notice.delivery_class
-    return (
-        row_id,
+    told = (
         n.incident_id,
         n.channel,
         n.target,
@@ -175,172 +156,58 @@ def _new_row(row_id: int, n: NewDelivery) -> tuple[Any, ...]:
         n.episode,
         n.actor,
         n.comment,
-        "pending",
-        0,
-        micros(n.not_before),
-        micros(n.at),
-        None,
-        None,
-        None,
-        0,
-        False,
-        None,
-        None,
-        None,
     )
+    times = (micros(n.not_before), micros(n.at), None)
+    lease = (None, None, 0)
+    return (row_id, *told, "pending", 0, *times, *lease, False, None, None, None)
+
+
+def is_due(tx: Tx, channel: str, *, pages: bool, now: datetime) -> bool:
+    """True if `claimable` would find something: a read, so that an idle sender writes nothing."""
+    return _is_due.first(tx, channel, *(_PAGES if pages else _REST), micros(now)) is not None
+
+
+def next_due(tx: Tx, channel: str, *, pages: bool, now: datetime) -> datetime | None:
+    """When the next pending row that waits for its time wants to leave, or None."""
+    row = _next_due.first(tx, channel, *(_PAGES if pages else _REST), micros(now))
+    return instant(row[0]) if row is not None and row[0] is not None else None
 
 
 def claimable(tx: Tx, channel: str, *, pages: bool, now: datetime, limit: int) -> list[Delivery]:
-    """Lane heads of `channel` that are due, most urgent first: pages only, or everything else."""
-    low, high = (0, 0) if pages else (1, 9)
-    return [_delivery(row) for row in _claimable.all(tx, channel, low, high, micros(now), limit)]
+    """Lane heads of `channel` that are due, most urgent first, locked: pages only, or everything else."""
+    rows = _claimable.all(tx, channel, *(_PAGES if pages else _REST), micros(now), limit)
+    return [decode(row) for row in rows]
 
 
-def lease(tx: Tx, ids: Sequence[int], owner: str, until: datetime) -> None:
-    """Take rows: nobody else sends them before `until`, and each counts one attempt more."""
-    if ids:
-        _lease.run(tx, values_of(tx, ids), owner, micros(until))
+def open_updates(tx: Tx, channel: str, incident_ids: Sequence[int]) -> list[tuple[int, int, DeliveryState]]:
+    """The `state` rows of these incidents on `channel` that are pending or leased, as (id, incident id, state).
+
+    Locked, and so as they are after whoever works on them has committed.
+    """
+    rows = _open_updates.all(tx, values_of(tx, incident_ids), channel) if incident_ids else ()
+    return [(row.id, row.incident_id, DeliveryState(row.state)) for row in rows]
+
+
+def followed(tx: Tx, ids: Sequence[int]) -> set[int]:
+    """Which of these rows have a younger pending row in their lane."""
+    return {row.id for row in _with_followers.all(tx, values_of(tx, ids))} if ids else set()
 
 
 def close_unsent(tx: Tx, rows: Sequence[tuple[int, DeliveryState, str]]) -> None:
-    """End pending rows that need not be sent any more, as (id, superseded or suppressed, reason)."""
+    """End pending rows without sending them, as (id, superseded, suppressed or dead, reason)."""
     _close.many(tx, [(row_id, state.value, reason) for row_id, state, reason in rows])
 
 
-def followed(tx: Tx, rows: Sequence[Delivery]) -> set[int]:
-    """Which of these rows have a younger pending row in their lane."""
-    later = schema.deliveries.alias("later")
-    query = sa.select(_d.id).where(
-        _d.id.in_([row.id for row in rows]),
-        sa.exists().where(
-            later.c.incident_id == _d.incident_id,
-            later.c.channel == _d.channel,
-            later.c.id > _d.id,
-            later.c.state == "pending",
-        ),
-    )
-    return {row.id for row in tx.conn.execute(query)} if rows else set()
+def pending_channels(tx: Tx) -> set[str]:
+    """The channels that something waits for, configured or not."""
+    return {row.channel for row in _channels.all(tx)}
 
 
-def settle(tx: Tx, results: Sequence[Settlement]) -> None:
-    """Write what became of leased rows; a result from an older lease changes nothing."""
-    _settle.many(tx, [_settled_row(s) for s in results])
-
-
-def _settled_row(s: Settlement) -> tuple[Any, ...]:
-    sent = micros(s.at) if s.state is DeliveryState.SENT else None
-    return (
-        s.state.value,
-        s.verdict,
-        s.error,
-        sent,
-        micros(s.not_before),
-        s.minimal,
-        s.reason,
-        s.id,
-        s.generation,
-    )
-
-
-def hand_back(tx: Tx, owner: str, now: datetime) -> int:
-    """Return every lease of `owner` unsent: it is stopping, or it is the only one and has just started."""
-    return _to_pending(tx, _d.lease_owner == owner, now)
-
-
-def hand_back_expired(tx: Tx, now: datetime) -> int:
-    """Return leases whose sender died or hangs; the rows will be sent again with the same vendor key."""
-    return _to_pending(tx, _d.lease_until < micros(now), now)
-
-
-def hand_back_all(tx: Tx, now: datetime) -> int:
-    """Return every lease: right at start on SQLite, where no other sender can exist."""
-    return _to_pending(tx, sa.true(), now)
-
-
-def _to_pending(tx: Tx, which: Any, now: datetime) -> int:
-    statement = (
-        sa.update(schema.deliveries)
-        .where(sa.text("state = 'leased'"), which)
-        .values(state="pending", not_before=micros(now), lease_owner=None, lease_until=None)
-    )
-    return tx.conn.execute(statement).rowcount
-
-
-def next_due(tx: Tx, channel: str) -> datetime | None:
-    """When the earliest pending row of `channel` wants to leave, or None."""
-    row = _due_lanes.first(tx, channel)
-    return instant(row[0]) if row is not None and row[0] is not None else None
+def pending_of(tx: Tx, channel: str, limit: int) -> list[Delivery]:
+    """What waits for `channel`, due or not, locked."""
+    return [decode(row) for row in _pending_of.all(tx, channel, limit)]
 
 
 def oldest_pending(tx: Tx) -> dict[str, datetime]:
     """When the oldest pending row of each class was written."""
-    return {row[0]: instant(row[1]) for row in _oldest.all(tx)}
-
-
-def search(
-    tx: Tx, *, state: str | None, incident_id: int | None, channel: str | None, before: int | None, limit: int
-) -> list[Delivery]:
-    """Rows, newest first."""
-    query = sa.select(schema.deliveries).order_by(_d.id.desc()).limit(limit)
-    if state is not None:
-        query = query.where(sa.text(f"state = '{DeliveryState(state).value}'"))
-    if incident_id is not None:
-        query = query.where(_d.incident_id == incident_id)
-    if channel is not None:
-        query = query.where(_d.channel == channel)
-    if before is not None:
-        query = query.where(_d.id < before)
-    return [_delivery(row) for row in tx.conn.execute(query)]
-
-
-def by_id(tx: Tx, delivery_id: int) -> Delivery | None:
-    """One row."""
-    row = tx.conn.execute(sa.select(schema.deliveries).where(_d.id == delivery_id)).first()
-    return None if row is None else _delivery(row)
-
-
-def revive(tx: Tx, delivery_id: int, now: datetime) -> None:
-    """Put a dead row back at its place in the lane, with a fresh count of attempts."""
-    values = {"state": "pending", "attempts": 0, "not_before": micros(now), "created_at": micros(now), "reason": None}
-    tx.conn.execute(sa.update(schema.deliveries).where(_d.id == delivery_id, _d.state == "dead").values(values))
-
-
-def reference(tx: Tx, incident_id: int, channel: str) -> dict[str, str] | None:
-    """What the vendor returned for the first message of this incident on this channel."""
-    r = schema.references.c
-    query = sa.select(r.reference).where(r.incident_id == incident_id, r.channel == channel)
-    found = tx.conn.execute(query).scalar_one_or_none()
-    return None if found is None else loads(found)
-
-
-def save_reference(tx: Tx, incident_id: int, channel: str, episode: int, value: dict[str, str]) -> None:
-    """Keep what the vendor returned, in place of an older one."""
-    r = schema.references.c
-    tx.conn.execute(sa.delete(schema.references).where(r.incident_id == incident_id, r.channel == channel))
-    row = {"incident_id": incident_id, "channel": channel, "episode": episode, "reference": dumps(value)}
-    tx.conn.execute(sa.insert(schema.references).values(row))
-
-
-def _delivery(row: Any) -> Delivery:
-    return Delivery(
-        id=row.id,
-        incident_id=row.incident_id,
-        channel=row.channel,
-        target=row.target,
-        notice=Notice(row.notice),
-        delivery_class=DeliveryClass(row._mapping["class"]),  # noqa: SLF001 - SQLAlchemy's public name for it
-        episode=row.episode,
-        actor=row.actor,
-        comment=row.comment,
-        state=DeliveryState(row.state),
-        attempts=row.attempts,
-        not_before=instant(row.not_before),
-        created_at=instant(row.created_at),
-        sent_at=instant_or_none(row.sent_at),
-        generation=row.lease_generation,
-        minimal=bool(row.minimal),
-        last_error=row.last_error,
-        reason=row.reason,
-    )
-
-
+    return {row.kind: instant(row.at) for row in _oldest.all(tx)}

@@ -106,7 +106,7 @@ def insert(table: sa.Table) -> Prepared:
 
 def update_by_id(table: sa.Table, columns: Sequence[str]) -> Prepared:
     """Update `columns` of the row with an id; the id is the last value of the tuple."""
-    values = {name: sa.bindparam(name) for name in columns}
+    values: dict[str, sa.BindParameter[Any]] = {name: sa.bindparam(name) for name in columns}
     return Prepared(
         lambda _: sa.update(table).where(table.c.id == sa.bindparam("row_id")).values(values),
         [*columns, "row_id"],

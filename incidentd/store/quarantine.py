@@ -55,8 +55,3 @@ def search(tx: Tx, *, before: int | None, limit: int) -> list[QuarantinedAlert]:
         QuarantinedAlert(r.id, r.source, instant(r.received_at), r.request_id, r.where, r.reason, r.alert)
         for r in tx.conn.execute(query)
     ]
-
-
-def delete_before(tx: Tx, limit_at: datetime) -> int:
-    """Forget what was set aside before `limit_at`."""
-    return tx.conn.execute(sa.delete(schema.quarantine).where(_q.received_at < micros(limit_at))).rowcount

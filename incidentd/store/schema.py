@@ -108,6 +108,7 @@ incidents = Table(
     Column("runbook_url", Text),
     Column("declared_by", Text),
     Column("truncated", Integer, nullable=False),
+    Column("last_at", _MICROS, comment="when the last timeline entry was recorded"),
     sqlite_autoincrement=True,
 )
 _open = text("state <> 'resolved'")

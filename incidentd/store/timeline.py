@@ -37,6 +37,9 @@ def append(tx: Tx, entries: Sequence[tuple[int, int, datetime, Entry]]) -> None:
     """Write entries as (incident id, seq, when recorded, entry)."""
     if not entries:
         return
+    if tx.postgresql:
+        # Readers follow the ids (`after`): whoever took lower ones must not commit later than a reader sees higher ones.
+        tx.conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7265, -2)")
     ids = Ids(tx, schema.timeline, len(entries))
     _insert.many(
         tx,
@@ -58,6 +61,16 @@ def of_incident(tx: Tx, incident_id: int, after_seq: int, limit: int) -> list[St
     return [_entry(row) for row in tx.conn.execute(query)]
 
 
+def last_actors(tx: Tx, incident_ids: Sequence[int], kind: str) -> dict[int, str]:
+    """Who wrote the newest entry of `kind` of each of these incidents: incident id -> actor."""
+    query = (
+        sa.select(_t.incident_id, _t.actor)
+        .where(_t.incident_id.in_(incident_ids), _t.kind == kind)
+        .order_by(_t.incident_id, _t.seq)
+    )
+    return {row.incident_id: row.actor for row in tx.conn.execute(query)}
+
+
 def after(tx: Tx, last_id: int, limit: int) -> list[StoredEntry]:
     """All incidents' entries with a higher id, in order."""
     query = sa.select(schema.timeline).where(_t.id > last_id).order_by(_t.id).limit(limit)
@@ -66,7 +79,7 @@ def after(tx: Tx, last_id: int, limit: int) -> list[StoredEntry]:
 
 def newest_id(tx: Tx) -> int:
     """The id of the newest entry, or 0."""
-    return tx.conn.execute(sa.select(sa.func.coalesce(sa.func.max(_t.id), 0))).scalar_one()
+    return int(tx.conn.execute(sa.select(sa.func.coalesce(sa.func.max(_t.id), 0))).scalar_one())
 
 
 def _entry(row: Any) -> StoredEntry:

@@ -17,6 +17,9 @@ from incidentd.web.auth import Authenticator
 from incidentd.web.body import ByteBudget
 from incidentd.web.context import Context
 from incidentd.web.headers import Headers
+from incidentd.web.hub import Hub
+from incidentd.web.status_page import StatusCache
+from incidentd.web.write_probe import WriteProbe
 
 log = structlog.get_logger()
 
@@ -86,6 +89,11 @@ class Desk:
     auth: Authenticator
     http: HttpMetrics
     seldom: Seldom
+    hub: Hub
+    status: StatusCache
+    probe: WriteProbe
+    openapi: bytes
+    """The document, made once."""
     bodies: ByteBudget = field(default_factory=ByteBudget)
     """Of alert webhooks."""
     series: dict[tuple[str, str], Counter] = field(default_factory=dict)
@@ -93,9 +101,25 @@ class Desk:
     _headers: Headers = field(default_factory=Headers)
 
     @classmethod
-    def of(cls, context: Context) -> Desk:
+    def of(cls, context: Context, openapi: bytes) -> Desk:
         """A desk for a daemon."""
-        return cls(context, Authenticator(context), HttpMetrics(context.metrics), Seldom(context.clock))
+        return cls(
+            context=context,
+            auth=Authenticator(context),
+            http=HttpMetrics(context.metrics),
+            seldom=Seldom(context.clock),
+            hub=Hub(context),
+            status=StatusCache(context),
+            probe=WriteProbe(context),
+            openapi=openapi,
+        )
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+        await self.hub.close()
+        await self.auth.close()
+        await self.status.close()
+        await self.probe.close()
 
     def headers(self, request_id: str, content_type: str) -> CIMultiDict[str]:
         """A fresh set of the headers that every answer has."""
@@ -103,3 +127,8 @@ class Desk:
 
 
 DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+"""The id that answer, log and quarantine share."""
+ACTOR: web.RequestKey[str] = web.RequestKey("actor", str)
+SOURCE: web.RequestKey[str] = web.RequestKey("source", str)
+"""Whose alerts a webhook carries."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -10,11 +10,13 @@ from pydantic import BaseModel, ValidationError
 from incidentd.web.body import ByteBudget, read_body
 from incidentd.web.problems import Problem
 
+M = TypeVar("M", bound=BaseModel)
+
 MAX_JSON = 256 * 1024
 """Bytes of a JSON body of the API."""
 
 
-def read_query[Q: BaseModel](model: type[Q], request: web.Request) -> Q:
+def read_query(model: type[M], request: web.Request) -> M:
     """The query string as `model`. Raises `Problem` 400: unknown or repeated key, or a bad value."""
     given: dict[str, Any] = {}
     for key in request.query:
@@ -31,7 +33,7 @@ def read_query[Q: BaseModel](model: type[Q], request: web.Request) -> Q:
         raise Problem(400, "the query is not understood", members=_places(error, "?", ".")) from None
 
 
-async def read_json[B: BaseModel](model: type[B], request: web.Request) -> B:
+async def read_json(model: type[M], request: web.Request) -> M:
     """The JSON body as `model`; no body is the same as ``{}``.
 
     Raises `Problem`: 415 if it is not sent as JSON, 400 if it is not JSON, 422 with the places that are wrong.

@@ -24,7 +24,7 @@ def refusal(request: web.Request) -> str:
     host = headers.get("Host", "")
     if not loopback_host(host):
         return "without tokens only a loopback Host is served; configure auth.tokens"
-    if request.remote is not None and not loopback_host(f"[{request.remote}]"):
+    if request.remote is not None and not loopback_host(_as_host(request.remote)):
         return "without tokens only this machine is served; configure auth.tokens"
     origin = headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
@@ -54,6 +54,10 @@ def loopback_host(host: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback
+
+
+def _as_host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def user(request: web.Request) -> str:

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from incidentd.clock import random_id
 from incidentd.web.auth import ANYBODY
-from incidentd.web.desk import Desk
+from incidentd.web.desk import ACTOR, REQUEST_ID, SOURCE, Desk
 from incidentd.web.headers import PROBLEM
 from incidentd.web.inputs import read_json, read_query
 from incidentd.web.op import PUBLIC, Call, Op
@@ -35,7 +35,7 @@ def outer(desk: Desk, ops: Mapping[web.AbstractRoute, Op]) -> Middleware:
     @web.middleware
     async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = monotonic()
-        request["request_id"] = request_id(request)
+        request[REQUEST_ID] = request_id(request)
         op = ops.get(request.match_info.route)
         status = _CLIENT_LEFT
         http.in_flight += 1
@@ -57,15 +57,16 @@ async def _answered(desk: Desk, request: web.Request, handler: Handler) -> web.S
         return await handler(request)
     except web.HTTPException as error:
         problem = _of_http(error)
-    except (Problem, Exception) as error:  # the last resort: a bug must answer without telling about itself
-        if isinstance(error, ConnectionError):
-            raise
-        known = problem_of(error)
-        if known is None:
-            log.error("request_failed", request_id=request["request_id"], exc_info=error)
-            known = Problem(500, "something went wrong here; the log has the details under the request id")
-        problem = known
-    return refuse(desk, str(request["request_id"]), problem)
+    except ConnectionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug must answer without telling about itself
+        problem = problem_of(error) or _bug(request, error)
+    return refuse(desk, request[REQUEST_ID], problem)
+
+
+def _bug(request: web.Request, error: Exception) -> Problem:
+    log.error("request_failed", request_id=request[REQUEST_ID], exc_info=error)
+    return Problem(500, "something went wrong here; the log has the details under the request id")
 
 
 def refuse(desk: Desk, request_id_: str, problem: Problem) -> web.Response:
@@ -84,13 +85,13 @@ def _of_http(error: web.HTTPException) -> Problem:
 
 def _note(desk: Desk, request: web.Request, op: Op | None, status: int, seconds: float) -> None:
     if op is not None and op.webhook:
-        desk.http.webhook(request.get("source", "unknown"), status)
+        desk.http.webhook(request.get(SOURCE, "unknown"), status)
         if status < 400:
             # Thousands a second of these are normal; the metrics count them.
             return
     path = op.path if op else request.path[:200]
     values: dict[str, Any] = {"method": request.method[:16], "path": path, "status": status}
-    values |= {"ms": round(seconds * 1000, 1), "request_id": request["request_id"], "actor": request.get("actor")}
+    values |= {"ms": round(seconds * 1000, 1), "request_id": request[REQUEST_ID], "actor": request.get(ACTOR)}
     if op is None or status in {401, 503}:
         desk.seldom.warn(f"http_{status}", **values)
     else:
@@ -112,7 +113,7 @@ def enter(desk: Desk, op: Op) -> Handler:
         identity = ANYBODY
         if op.access != PUBLIC and not (op.open_if is not None and op.open_if(desk.context.config)):
             identity = await desk.auth.admit(request, op.access)
-            request["actor"] = identity.actor
+            request[ACTOR] = identity.actor
         query = None if op.query is None else read_query(op.query, request)
         body = None if op.body is None else await read_json(op.body, request)
         return await op.handler(Call(desk, request, identity, query, body))

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from incidentd.config import Config, Scope
 from incidentd.web.auth import Identity
-from incidentd.web.desk import Desk
+from incidentd.web.desk import REQUEST_ID, Desk
 from incidentd.web.headers import JSON
 
 PUBLIC: Final = "public"
@@ -34,7 +34,7 @@ class Call:
     @property
     def request_id(self) -> str:
         """The id that answer, log and quarantine share."""
-        return str(self.request["request_id"])
+        return self.request[REQUEST_ID]
 
     def answer(self, value: object, status: int = 200, *, location: str | None = None) -> web.Response:
         """`value` as JSON; instants as RFC 3339 with Z."""

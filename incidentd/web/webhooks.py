@@ -19,7 +19,7 @@ from incidentd.ingest import alertmanager, grafana
 from incidentd.ingest.types import NotAWebhookError, Post
 from incidentd.store.engine import StoreUnavailableError
 from incidentd.web.body import INLINE_BYTES, read_body
-from incidentd.web.desk import Desk
+from incidentd.web.desk import SOURCE, Desk
 from incidentd.web.headers import JSON
 from incidentd.web.op import Call
 from incidentd.web.problems import Problem, unavailable
@@ -43,7 +43,7 @@ async def _post(call: Call, parse: Parse) -> web.Response:
     context, request = call.desk.context, call.request
     started = context.clock.monotonic()
     source = call.identity.source or context.config.default_source
-    request["source"] = source
+    request[SOURCE] = source
     try:
         if context.stopping.is_set():
             raise unavailable("the daemon is stopping")

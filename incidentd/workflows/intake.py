@@ -82,7 +82,9 @@ class GroupCommit:
         """Return after the commit. Raises `IntakeFullError` or `StoreUnavailableError`: then nothing was kept."""
         weight = max(len(submission.alerts), 1)
         if self._stopping or self._task is None or (self._queue and self._queued + weight > self._max_alerts):
-            raise IntakeFullError("the intake queue is full" if not self._stopping else "the daemon is stopping")
+            raise IntakeFullError(
+                "the intake queue is full" if not self._stopping else "the daemon is stopping"
+            )
         waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._queued += weight

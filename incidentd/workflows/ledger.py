@@ -37,10 +37,10 @@ class Ledger:
             self.changed[incident.id] = incident
 
     def note(self, incident: Incident, entry: Entry) -> Incident:
-        """Append a timeline entry: the incident with its sequence number moved on."""
-        seq = incident.last_seq + 1
-        self.entries.append((incident.id, seq, self.now, entry))
-        return evolve(incident, last_seq=seq)
+        """Append a timeline entry: the incident with its sequence number and its last instant moved on."""
+        seq, at = incident.last_seq + 1, incident.moment(self.now)
+        self.entries.append((incident.id, seq, at, entry))
+        return evolve(incident, last_seq=seq, last_at=at)
 
     def apply(self, change: Change) -> Incident:
         """Take a decision: its timeline entry, its deliveries, its next value."""
@@ -48,7 +48,7 @@ class Ledger:
         if change.entry is not None:
             incident = self.note(incident, change.entry)
         if change.notice is not None:
-            incident = self._tell(incident, change)
+            incident = self._tell(incident, change, change.notice)
         self.put(incident)
         self.changes.append(replace(change, incident=incident))
         return incident
@@ -58,14 +58,16 @@ class Ledger:
         self.fresh[incident.id] = incident
         return self.apply(Change(incident, entry, notice))
 
-    def _tell(self, incident: Incident, change: Change) -> Incident:
-        assert change.notice is not None
-        if change.notice is Notice.UPDATED:
+    def _tell(self, incident: Incident, change: Change, notice: Notice) -> Incident:
+        if notice is Notice.UPDATED:
             if incident.update_queued or not incident.notify:
                 return incident
             incident = evolve(incident, update_queued=True)
+        elif incident.update_queued:
+            # This notice shows the newest state and overtakes the waiting update: a later change needs its own.
+            incident = evolve(incident, update_queued=False)
         actor = change.entry.actor if change.entry else "source"
-        self.deliveries += self.rules.deliveries(incident, change.notice, actor, change.comment, self.now)
+        self.deliveries += self.rules.deliveries(incident, notice, actor, change.comment, self.now)
         return incident
 
     def save(self, tx: Tx) -> None:

@@ -33,7 +33,8 @@ class Outcomes:
             elif change.entry.kind == "resolved":
                 self._resolved(incident)
             log.info(
-                f"incident_{change.entry.kind}",
+                "incident",
+                kind=change.entry.kind,
                 incident=incident.id,
                 severity=incident.severity.value,
                 state=incident.state.value,
@@ -49,7 +50,9 @@ class Outcomes:
         if incident.first_acknowledged_at == incident.acknowledged_at:
             took = time_to_acknowledge(_facts(incident))
             if took is not None:
-                self._metrics.acknowledge_seconds.labels(incident.severity.value).observe(took.total_seconds())
+                self._metrics.acknowledge_seconds.labels(incident.severity.value).observe(
+                    took.total_seconds()
+                )
 
     def _resolved(self, incident: Incident) -> None:
         took = time_to_resolve(_facts(incident))

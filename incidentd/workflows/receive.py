@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from incidentd.domain.alert import Alert
 from incidentd.domain.correlate import Sighting, group_key, sight
@@ -82,24 +83,33 @@ class _Book:
             for record in alert_store.known(tx, source, list(prints)):
                 self.known[source, record.fingerprint] = record
 
-    def sight(self, alert: Alert) -> Sighted:
+    def sight(self, alert: Alert, group: str) -> Sighted:
         """Compare one alert with what is known just before it, and move the record on."""
         record = self.known.get((alert.source, alert.fingerprint))
-        if self.rules.is_heartbeat(alert):
-            sighting = Sighting.HEARTBEAT
-        else:
-            sighting = sight(None if record is None else record.current, alert)
+        sighting = self._judge(None if record is None else record.current, alert)
         severity = self.rules.severity.severity_of(alert.labels)
-        group = group_key(self.rules.grouping, alert.source, alert.fingerprint, alert.labels)
         if record is None:
             record = alert_store.new_record(self.ids.take(), alert, severity, sighting.value, self.now)
             self.known[alert.source, alert.fingerprint] = record
             self.fresh.append(record)
             self._keep(record.current)
-            return Sighted(alert, record.current, None, sighting, severity, group)
-        previous = record.current
+            return Sighted(alert, record.current, None, None, sighting, severity, group)
+        previous, over_since = record.current, record.current.ends_at
         self._follow(record, alert, sighting)
-        return Sighted(alert, record.current, previous, sighting, severity, group)
+        return Sighted(alert, record.current, previous, over_since, sighting, severity, group)
+
+    def _judge(self, known: OccurrenceRecord | None, alert: Alert) -> Sighting:
+        """`sight`, and what the configured heartbeats make of it, which a reload may have changed meanwhile."""
+        placed = known is not None and known.firing and (known.incident_id is not None or known.reason != "")
+        if self.rules.is_heartbeat(alert):
+            if known is None or not placed or known.reason == Sighting.HEARTBEAT:
+                return Sighting.HEARTBEAT
+            # It was an alert like others: it stays in its incident until it ends, or has ended unannounced.
+            sighting = sight(known, alert)
+            return Sighting.ENDED if sighting is Sighting.NEWER else sighting
+        sighting = sight(known, alert)
+        # It was a heartbeat, whose firing nobody was told of.
+        return Sighting.NEW if sighting is Sighting.REPEAT and not placed else sighting
 
     def _follow(self, record: AlertRecord, alert: Alert, sighting: Sighting) -> None:
         if sighting in {Sighting.LATE, Sighting.ENDED_AGAIN}:
@@ -110,21 +120,24 @@ class _Book:
             self.seen[record.id] = None
             return
         record.annotations, record.generator_url = annotations, alert.generator_url
+        record.cut = dumps(alert.cut) if alert.cut else "[]"
         self._move(record, alert, sighting)
         self.changed[record.id] = record
 
     def _move(self, record: AlertRecord, alert: Alert, sighting: Sighting) -> None:
         """Bring the record's occurrence up to what the alert says."""
         current = record.current
-        if sighting is Sighting.ENDED:
+        newer = alert.starts_at > current.starts_at
+        if sighting is Sighting.REPEAT:
+            return
+        if sighting is Sighting.ENDED and (alert.firing or not newer):
             current.ends_at = alert.ends_at or alert.starts_at
-        elif sighting is Sighting.REFIRED:
-            current.ends_at = None
-        elif sighting in {Sighting.NEW, Sighting.NEWER, Sighting.BLIP, Sighting.HEARTBEAT}:
-            if alert.starts_at > current.starts_at:
-                current = self._next(record, alert, sighting)
-            elif sighting is Sighting.HEARTBEAT:
-                current.ends_at = alert.ends_at
+        elif newer:
+            current = self._next(record, alert, sighting)
+        elif sighting is not Sighting.HEARTBEAT:
+            current.ends_at, current.reason = None, sighting.value
+        elif current.incident_id is None and (alert.ends_at is None or alert.ends_at >= current.starts_at):
+            current.ends_at = alert.ends_at
         self._keep(current)
 
     def _next(self, record: AlertRecord, alert: Alert, sighting: Sighting) -> OccurrenceRecord:
@@ -154,26 +167,26 @@ class _Book:
 def receive(tx: Tx, posts: Sequence[Submission], rules: Rules, now: datetime) -> Reception:
     """Take a batch of posts: the unit of work behind the alert webhooks. Idempotent per occurrence and status."""
     book = _Book(rules, now, Ids(tx, schema.alerts, sum([len(post.alerts) for post in posts])))
-    if tx.postgresql:
-        incidents.lock_groups(tx, _groups(posts, rules))
+    groups = [_groups(post, rules) for post in posts]
+    incidents.lock_groups(tx, chain.from_iterable(groups))
     book.load(tx, posts)
-    sighted = [[book.sight(alert) for alert in post.alerts] for post in posts]
+    sighted = [list(map(book.sight, post.alerts, keys)) for post, keys in zip(posts, groups, strict=True)]
     ledger = Ledger(rules, now)
     placing = Placing.load(tx, ledger, [s for post in sighted for s in post])
+    receipts = []
     for post, seen in zip(posts, sighted, strict=True):
         placing.place_post(seen, post.truncated)
+        receipts.append(_receipt(seen))
     book.save(tx)
     ledger.save(tx)
     for post in posts:
         bad = [(item.where, item.reason.value, item.raw) for item in post.quarantined]
         quarantine.add(tx, post.source, post.request_id, bad, now)
-    return Reception(
-        tuple([_receipt(seen) for seen in sighted]), tuple(ledger.changes), ledger.telling(), bool(ledger.entries)
-    )
+    return Reception(tuple(receipts), tuple(ledger.changes), ledger.telling(), bool(ledger.entries))
 
 
-def _groups(posts: Sequence[Submission], rules: Rules) -> set[str]:
-    return {group_key(rules.grouping, a.source, a.fingerprint, a.labels) for post in posts for a in post.alerts}
+def _groups(post: Submission, rules: Rules) -> list[str]:
+    return [group_key(rules.grouping, a.source, a.fingerprint, a.labels) for a in post.alerts]
 
 
 def _receipt(seen: Sequence[Sighted]) -> Receipt:

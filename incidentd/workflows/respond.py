@@ -6,16 +6,16 @@ Each function is one unit of work. Web, CLI and, later, buttons and links in mes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from incidentd.domain import response
 from incidentd.domain.incident import ActionRefusedError, Change, Entry, Incident, Refusal, State
 from incidentd.domain.notification import DeliveryState, Notice
 from incidentd.domain.severity import Severity
-from incidentd.store import incidents, outbox, schema
+from incidentd.store import deliveries, incidents, schema
+from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Tx
-from incidentd.store.outbox import Delivery
 from incidentd.store.prepared import Ids
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules, readable
@@ -72,7 +72,7 @@ def note(tx: Tx, incident_id: int, actor: str, text: str, rules: Rules, now: dat
 
 def _noted(incident: Incident, actor: str, text: str) -> Change:
     entry = Entry("note", actor, text, {})
-    return Change(replace(incident), entry, Notice.UPDATED if incident.open else None, text)
+    return Change(incident, entry, Notice.UPDATED if incident.open else None, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +117,19 @@ def declare(tx: Tx, declared: Declaration, rules: Rules, now: datetime) -> Done:
 
 def retry_delivery(tx: Tx, delivery_id: int, actor: str, rules: Rules, now: datetime) -> Delivery:
     """Put a dead delivery back into its lane. Refused for any other state: it is under way or done."""
-    delivery = outbox.by_id(tx, delivery_id)
+    delivery = deliveries.by_id(tx, delivery_id)
     if delivery is None:
         raise NotFoundError(f"there is no delivery {delivery_id}")
     if delivery.state is not DeliveryState.DEAD:
         incident = _locked(tx, delivery.incident_id)
         detail = f"delivery {delivery_id} is {delivery.state}; only a dead one can be retried"
         raise ActionRefusedError(Refusal.WRONG_STATE, incident.state, detail)
-    outbox.revive(tx, delivery_id, now)
-    entry = Entry("delivery_retried", actor, f"delivery to {delivery.channel} put back by {actor}", {"id": delivery_id})
-    act(tx, delivery.incident_id, lambda i: Change(replace(i), entry), rules, now)
-    revived = outbox.by_id(tx, delivery_id)
-    assert revived is not None
-    return revived
+    deliveries.revive(tx, delivery_id, now)
+    entry = Entry(
+        "delivery_retried", actor, f"delivery to {delivery.channel} put back by {actor}", {"id": delivery_id}
+    )
+    act(tx, delivery.incident_id, lambda i: Change(i, entry), rules, now)
+    return deliveries.by_id(tx, delivery_id) or delivery
 
 
 def timers_due(tx: Tx, now: datetime) -> bool:

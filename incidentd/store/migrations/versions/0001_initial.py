@@ -139,6 +139,7 @@ def _incidents() -> None:
         sa.Column("runbook_url", sa.Text()),
         sa.Column("declared_by", sa.Text()),
         sa.Column("truncated", sa.Integer(), nullable=False),
+        sa.Column("last_at", sa.BigInteger(), comment="when the last timeline entry was recorded"),
         sa.PrimaryKeyConstraint("id", name="pk_incidents"),
         sqlite_autoincrement=True,
     )

@@ -1,0 +1,109 @@
+"""The loop that tidies the outbox: leases whose sender is gone, rows whose channel is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import datetime
+
+import structlog
+
+from incidentd.delivery import notes, report
+from incidentd.delivery.claim import Closed
+from incidentd.delivery.env import Env
+from incidentd.delivery.trouble import Trouble
+from incidentd.domain.notification import DeliveryState
+from incidentd.store import leases, outbox
+from incidentd.store.engine import Tx
+
+_BURIED_AT_ONCE = 200
+"""Rows given up in one unit of work: intake waits behind it."""
+
+log = structlog.get_logger()
+
+
+def bury(tx: Tx, channel: str, now: datetime) -> list[Closed]:
+    """Give up what waits for `channel`, which is not configured; a part of it, empty when nothing is left."""
+    reason = f"channel {channel} is not configured any more"
+    closed = [
+        Closed(row, DeliveryState.DEAD, reason) for row in outbox.pending_of(tx, channel, _BURIED_AT_ONCE)
+    ]
+    outbox.close_unsent(tx, [(c.delivery.id, c.state, c.reason) for c in closed])
+    notes.write_missed(tx, [(c.delivery, c.reason) for c in closed], now)
+    return closed
+
+
+class Keeper:
+    """Looks every few seconds; writes only if a read found something to do."""
+
+    def __init__(
+        self, env: Env, configured: Callable[[], Collection[str]], freed: Callable[[], None]
+    ) -> None:
+        """`configured` tells the channels that are open; `freed` is called when rows came back."""
+        self._env = env
+        self._configured = configured
+        self._freed = freed
+        self._wake = asyncio.Event()
+        self._never = asyncio.Event()
+        self._unknown_since: dict[str, datetime] = {}
+        self.resting = asyncio.Event()
+        """Set while there is nothing to tidy."""
+
+    def poke(self) -> None:
+        """Look now."""
+        self.resting.clear()
+        self._wake.set()
+
+    async def take_over(self) -> None:
+        """Take back what an earlier run left leased. Returns when it is done, however long the database is away."""
+        trouble = Trouble(self._env.clock, "start")
+        while True:
+            try:
+                rows = await self._env.store.write(self._returned)
+            except Exception as error:  # noqa: BLE001 - the database may be back in a moment
+                await self._env.clock.wait(self._never, trouble.pause(error))
+                continue
+            trouble.over()
+            if rows:
+                log.info("leases_taken_over", rows=rows)
+            return
+
+    def _returned(self, tx: Tx) -> int:
+        now = self._env.clock.now()
+        # A SQLite file has one daemon: whoever held these leases is gone, however long they still run.
+        return leases.hand_back_expired(tx, now) if tx.postgresql else leases.hand_back_all(tx, now)
+
+    async def run(self) -> None:
+        """Tidy until cancelled."""
+        trouble = Trouble(self._env.clock, "tidy")
+        while True:
+            self._wake.clear()
+            try:
+                await self._round()
+            except Exception as error:  # noqa: BLE001 - tidying must go on when it is over
+                await self._env.clock.wait(self._never, trouble.pause(error))
+                continue
+            trouble.over()
+            if not self._wake.is_set():
+                self.resting.set()
+            await self._env.clock.wait(self._wake, self._env.limits.tidy)
+
+    async def _round(self) -> None:
+        now = self._env.clock.now()
+        expired, waiting = await self._env.store.read(
+            lambda tx: (leases.has_expired(tx, now), outbox.pending_channels(tx))
+        )
+        if expired:
+            rows = await self._env.store.write(lambda tx: leases.hand_back_expired(tx, now))
+            log.warning("leases_expired", rows=rows)
+            self._freed()
+        unknown = waiting - set(self._configured())
+        self._unknown_since = {channel: self._unknown_since.get(channel, now) for channel in unknown}
+        for channel, since in self._unknown_since.items():
+            if now - since >= self._env.limits.orphaned:
+                await self._bury(channel, now)
+
+    async def _bury(self, channel: str, now: datetime) -> None:
+        while closed := await self._env.store.write(lambda tx: bury(tx, channel, now)):
+            report.of_closed(self._env.metrics, closed)
+            self._env.noted()

@@ -1,0 +1,73 @@
+"""What delivery writes into timelines: pages that were withheld, pages that were missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from incidentd.domain.incident import Entry, Incident
+from incidentd.domain.notification import DeliveryClass
+from incidentd.store import incidents, timeline
+from incidentd.store.deliveries import Delivery
+from incidentd.store.engine import Tx
+
+ACTOR = "incidentd"
+
+
+def suppressed(delivery: Delivery, reason: str) -> Entry:
+    """A page need not be sent any more, because of what a person did."""
+    return Entry(
+        "page_suppressed", ACTOR, f"page to {delivery.channel} not sent: {reason}", _data(delivery, reason)
+    )
+
+
+def missed(delivery: Delivery, reason: str) -> Entry:
+    """A page was given up: somebody was not told."""
+    return Entry(
+        "page_missed", ACTOR, f"page to {delivery.channel} was missed: {reason}", _data(delivery, reason)
+    )
+
+
+def _data(delivery: Delivery, reason: str) -> dict[str, object]:
+    return {
+        "delivery": delivery.id,
+        "channel": delivery.channel,
+        "notice": delivery.notice.value,
+        "attempts": delivery.attempts,
+        "reason": reason,
+    }
+
+
+Line = tuple[int, int, datetime, Entry]
+"""As `timeline.append` takes it."""
+
+
+def numbered(incident: Incident, entries: Sequence[Entry], now: datetime) -> tuple[Incident, list[Line]]:
+    """The incident with its sequence number moved on, and the entries with theirs."""
+    first = incident.last_seq + 1
+    lines = [(incident.id, first + n, now, entry) for n, entry in enumerate(entries)]
+    return replace(incident, last_seq=incident.last_seq + len(entries)), lines
+
+
+def write_missed(tx: Tx, dead: Sequence[tuple[Delivery, str]], now: datetime) -> None:
+    """Tell of pages among `dead` rows, given with their reasons, in the timelines of their incidents."""
+    entries: dict[int, list[Entry]] = {}
+    for delivery, reason in dead:
+        if is_page(delivery):
+            entries.setdefault(delivery.incident_id, []).append(missed(delivery, reason))
+    if not entries:
+        return
+    changed: list[Incident] = []
+    lines: list[Line] = []
+    for incident in incidents.by_ids(tx, list(entries)):
+        after, more = numbered(incident, entries[incident.id], now)
+        changed.append(after)
+        lines += more
+    incidents.save(tx, changed)
+    timeline.append(tx, lines)
+
+
+def is_page(delivery: Delivery) -> bool:
+    """Somebody has to be told."""
+    return delivery.delivery_class is DeliveryClass.PAGE

@@ -1,0 +1,73 @@
+"""What metrics and the log tell of deliveries, after the commit that made it true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from incidentd.delivery import notes
+from incidentd.delivery.claim import Closed
+from incidentd.delivery.settle import Settled, said
+from incidentd.domain.notification import DeliveryState
+from incidentd.metrics import Metrics
+from incidentd.store.deliveries import Delivery
+
+log = structlog.get_logger()
+
+
+def of_attempt(metrics: Metrics, settled: Settled, *, ours: bool) -> None:
+    """One attempt; `ours` is False if its lease had been lost."""
+    delivery, settlement = settled.delivery, settled.settlement
+    _count(metrics, delivery, settlement.verdict)
+    facts = _facts(delivery)
+    if not ours:
+        log.warning("delivery_result_late", outcome=settlement.verdict, **facts)
+    elif settlement.state is DeliveryState.SENT:
+        log.info("delivery_sent", code=settled.outcome.code, **facts)
+        if notes.is_page(delivery):
+            waited = (settlement.at - delivery.created_at).total_seconds()
+            metrics.page_delivery_seconds.labels(delivery.channel).observe(max(waited, 0.0))
+    elif settled.dead:
+        _given_up(metrics, delivery, settlement.reason or "")
+    else:
+        retry_at = settlement.not_before.isoformat()
+        log.warning(
+            "delivery_failed",
+            outcome=settlement.verdict,
+            error=said(settled.outcome),
+            retry_at=retry_at,
+            **facts,
+        )
+
+
+def of_closed(metrics: Metrics, closed: Sequence[Closed]) -> None:
+    """Rows that ended without an attempt."""
+    for c in closed:
+        if c.state is DeliveryState.DEAD:
+            _given_up(metrics, c.delivery, c.reason)
+            continue
+        _count(metrics, c.delivery, c.state.value)
+        log.info("delivery_unneeded", why=c.state.value, reason=c.reason, **_facts(c.delivery))
+
+
+def _given_up(metrics: Metrics, delivery: Delivery, reason: str) -> None:
+    _count(metrics, delivery, DeliveryState.DEAD.value)
+    if notes.is_page(delivery):
+        log.error("page_missed", reason=reason, **_facts(delivery))
+    else:
+        log.warning("delivery_dead", reason=reason, **_facts(delivery))
+
+
+def _count(metrics: Metrics, delivery: Delivery, outcome: str) -> None:
+    metrics.deliveries.labels(delivery.channel, delivery.delivery_class.value, outcome).inc()
+
+
+def _facts(delivery: Delivery) -> dict[str, object]:
+    return {
+        "delivery": delivery.id,
+        "incident": delivery.incident_id,
+        "channel": delivery.channel,
+        "notice": delivery.notice.value,
+        "attempts": delivery.attempts,
+    }

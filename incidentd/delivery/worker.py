@@ -1,0 +1,145 @@
+"""The outbox worker: every channel on its own, so that one that hangs or is flooded holds up no other.
+
+Nothing in memory decides whether somebody is told: rows are leased, sent and settled, and what is lost in between
+comes back when its lease ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from incidentd.channels.base import Sender
+from incidentd.clock import Clock, jitter
+from incidentd.delivery.env import Env, Limits
+from incidentd.delivery.keeper import Keeper
+from incidentd.delivery.line import ChannelHealth, Line
+from incidentd.delivery.pump import Pump
+from incidentd.metrics import Metrics
+from incidentd.store import leases
+from incidentd.store.engine import Store
+from incidentd.store.errors import StoreRejectedError, StoreUnavailableError
+
+__all__ = ["ChannelHealth", "Limits", "Worker"]
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Sends what is in the outbox, at least once, in order within an incident and channel."""
+
+    def __init__(  # noqa: PLR0913 - the composition root hands over each part by name
+        self,
+        store: Store,
+        senders: Mapping[str, Sender],
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        owner: str,
+        instance: str,
+        public_url: str,
+        limits: Limits | None = None,
+        jitter: Callable[[], float] = jitter,
+        noted: Callable[[], None] | None = None,
+    ) -> None:
+        """`owner` names this process, `instance` the installation; `noted` hears of new timeline entries."""
+        self._env = Env(
+            store,
+            clock,
+            metrics,
+            owner,
+            instance,
+            public_url,
+            limits or Limits(),
+            jitter,
+            noted or (lambda: None),
+        )
+        self._lines = {name: Line(self._env, name, sender) for name, sender in senders.items()}
+        self._retiring: dict[asyncio.Task[None], Line] = {}
+        self._keeper = Keeper(self._env, lambda: self._lines, self.wake)
+        self._main: asyncio.Task[None] | None = None
+        self._running = False
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin: first take back what an earlier run left leased, then send."""
+        self._main = asyncio.create_task(self._run(), name="delivery")
+
+    async def _run(self) -> None:
+        await self._keeper.take_over()
+        self._running = True
+        for line in self._lines.values():
+            line.start()
+        await self._keeper.run()
+
+    def wake(self) -> None:
+        """Something was written to the outbox: look now, not at the next look."""
+        for line in self._lines.values():
+            line.poke()
+
+    def replace_senders(self, senders: Mapping[str, Sender]) -> None:
+        """Use these from now on. Senders that are left out are closed when their last send has ended."""
+        old, self._lines = self._lines, {}
+        for name, sender in senders.items():
+            kept = old.get(name)
+            if kept is not None and kept.sender is sender:
+                self._lines[name] = old.pop(name)
+                continue
+            self._lines[name] = Line(self._env, name, sender)
+            if self._running and not self._stopping:
+                self._lines[name].start()
+        for name, line in old.items():
+            task = asyncio.create_task(self._retire(name, line), name="delivery-retire")
+            self._retiring[task] = line
+            task.add_done_callback(self._retiring.pop)
+
+    async def _retire(self, name: str, line: Line) -> None:
+        await line.end(None)
+        if name not in self._lines:
+            with contextlib.suppress(KeyError):  # it never sent anything
+                self._env.metrics.channel_up.remove(name)
+
+    async def stop(self, seconds: float) -> bool:
+        """Take nothing more, wait up to `seconds` for sends under way, hand back the rest.
+
+        Closes all senders. True if everything under way ended in time.
+        """
+        self._stopping = True
+        if self._main is not None:
+            self._main.cancel()
+            await asyncio.wait({self._main})
+        retiring = dict(self._retiring)
+        ended = await asyncio.gather(
+            *[line.end(seconds) for line in (*self._lines.values(), *retiring.values())]
+        )
+        if retiring:
+            await asyncio.wait(retiring)
+        now = self._env.clock.now()
+        try:
+            rows = await self._env.store.write(lambda tx: leases.hand_back(tx, self._env.owner, now))
+        except (StoreUnavailableError, StoreRejectedError) as error:
+            log.warning("leases_not_handed_back", error=str(error))  # they end by themselves
+            return False
+        log.info("delivery_stopped", clean=all(ended), handed_back=rows)
+        return all(ended)
+
+    def health(self) -> list[ChannelHealth]:
+        """How each channel is doing, by name."""
+        return [line.health for _, line in sorted(self._lines.items())]
+
+    async def idle(self) -> None:
+        """Return when nothing that is due waits or is under way. Tests wait with it instead of sleeping."""
+        self.wake()
+        self._keeper.poke()
+        while resting := self._busy():
+            await resting.wait()
+
+    def _busy(self) -> asyncio.Event | None:
+        parts: list[Keeper | Pump] = [
+            self._keeper,
+            *(pump for line in self._lines.values() for pump in line.pumps),
+        ]
+        return next((part.resting for part in parts if not part.resting.is_set()), None)

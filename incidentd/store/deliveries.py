@@ -1,0 +1,103 @@
+"""One outbox row as everybody reads it, and what people do with rows: look them up, put a dead one back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from incidentd.domain.notification import DeliveryClass, DeliveryState, Notice
+from incidentd.store import schema
+from incidentd.store.codec import instant, instant_or_none, micros
+from incidentd.store.engine import Tx
+
+_d = schema.deliveries.c
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One outbox row."""
+
+    id: int
+    incident_id: int
+    channel: str
+    target: str
+    notice: Notice
+    delivery_class: DeliveryClass
+    episode: int
+    actor: str
+    comment: str
+    state: DeliveryState
+    attempts: int
+    not_before: datetime
+    created_at: datetime
+    sent_at: datetime | None
+    generation: int
+    """How often it was leased: a result counts only with the generation it was leased under."""
+    minimal: bool
+    last_error: str | None
+    reason: str | None
+
+
+def search(
+    tx: Tx, *, state: str | None, incident_id: int | None, channel: str | None, before: int | None, limit: int
+) -> list[Delivery]:
+    """Rows, newest first."""
+    query = sa.select(schema.deliveries).order_by(_d.id.desc()).limit(limit)
+    if state is not None:
+        # As a literal, so that the partial indexes fit.
+        query = query.where(sa.text(f"state = '{DeliveryState(state).value}'"))
+    if incident_id is not None:
+        query = query.where(_d.incident_id == incident_id)
+    if channel is not None:
+        query = query.where(_d.channel == channel)
+    if before is not None:
+        query = query.where(_d.id < before)
+    return [decode(row) for row in tx.conn.execute(query)]
+
+
+def by_id(tx: Tx, delivery_id: int) -> Delivery | None:
+    """One row."""
+    row = tx.conn.execute(sa.select(schema.deliveries).where(_d.id == delivery_id)).first()
+    return None if row is None else decode(row)
+
+
+def revive(tx: Tx, delivery_id: int, now: datetime) -> None:
+    """Put a dead row back at its place in the lane, with a fresh count of attempts and a fresh age."""
+    values = {
+        "state": "pending",
+        "attempts": 0,
+        "not_before": micros(now),
+        "created_at": micros(now),
+        "minimal": False,
+        "reason": None,
+    }
+    tx.conn.execute(
+        sa.update(schema.deliveries).where(_d.id == delivery_id, _d.state == "dead").values(values)
+    )
+
+
+def decode(row: sa.Row[Any]) -> Delivery:
+    """The delivery of a row."""
+    return Delivery(
+        id=row.id,
+        incident_id=row.incident_id,
+        channel=row.channel,
+        target=row.target,
+        notice=Notice(row.notice),
+        delivery_class=DeliveryClass(row._mapping["class"]),  # noqa: SLF001 - SQLAlchemy's public name for it
+        episode=row.episode,
+        actor=row.actor,
+        comment=row.comment,
+        state=DeliveryState(row.state),
+        attempts=row.attempts,
+        not_before=instant(row.not_before),
+        created_at=instant(row.created_at),
+        sent_at=instant_or_none(row.sent_at),
+        generation=row.lease_generation,
+        minimal=bool(row.minimal),
+        last_error=row.last_error,
+        reason=row.reason,
+    )

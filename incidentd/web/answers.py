@@ -1,0 +1,255 @@
+"""What the API answers, as models: the OpenAPI document and the tests use them, the answers are built by `present`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from incidentd.domain.alert import AlertStatus
+from incidentd.domain.incident import State
+from incidentd.domain.notification import DeliveryClass, DeliveryState
+from incidentd.domain.severity import Severity
+
+
+class Answer(BaseModel):
+    """A part of an answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Runbook(Answer):
+    """Where it is written what to do."""
+
+    url: str
+
+
+class Alert(Answer):
+    """One alert as last received."""
+
+    fingerprint: str
+    source: str
+    status: AlertStatus
+    severity: Severity
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime | None
+    generator_url: str
+    last_seen_at: AwareDatetime
+    incident_id: int | None
+
+
+class Delivery(Answer):
+    """One thing that a channel was, or will be, told."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    id: int
+    incident_id: int
+    channel: str
+    target: str
+    class_: DeliveryClass = Field(alias="class")
+    state: DeliveryState
+    attempts: int
+    last_error: str | None
+    created_at: AwareDatetime
+    sent_at: AwareDatetime | None
+
+
+class Incident(Answer):
+    """One incident."""
+
+    id: int
+    ref: str
+    title: str
+    state: State
+    severity: Severity
+    service: str
+    group_key: str
+    labels: dict[str, str]
+    opened_at: AwareDatetime
+    acknowledged_at: AwareDatetime | None
+    acknowledged_by: str | None
+    resolved_at: AwareDatetime | None
+    resolved_by: str | None
+    snoozed_until: AwareDatetime | None
+    alerts_firing: int
+    alerts_total: int
+    reopen_count: int
+    runbook: Runbook | None
+    url: str
+
+
+class IncidentDetail(Incident):
+    """One incident with what belongs to it."""
+
+    alerts: list[Alert]
+    deliveries: list[Delivery]
+    truncated: int
+    route: str
+    notify: list[str]
+
+
+class Entry(Answer):
+    """One line of a timeline."""
+
+    id: int
+    incident_id: int
+    seq: int
+    at: AwareDatetime
+    kind: str
+    actor: str
+    text: str
+    data: dict[str, Any]
+
+
+class Quarantined(Answer):
+    """One alert that could not be understood."""
+
+    id: int
+    source: str
+    received_at: AwareDatetime
+    request_id: str
+    where: str
+    reason: str
+    alert: str
+
+
+class IncidentPage(Answer):
+    """A page of incidents."""
+
+    items: list[Incident]
+    next_cursor: str | None
+
+
+class EntryPage(Answer):
+    """A page of a timeline."""
+
+    items: list[Entry]
+    next_cursor: str | None
+
+
+class AlertPage(Answer):
+    """A page of alerts."""
+
+    items: list[Alert]
+    next_cursor: str | None
+
+
+class DeliveryPage(Answer):
+    """A page of deliveries."""
+
+    items: list[Delivery]
+    next_cursor: str | None
+
+
+class QuarantinePage(Answer):
+    """A page of the quarantine."""
+
+    items: list[Quarantined]
+    next_cursor: str | None
+
+
+class Durations(Answer):
+    """What a set of durations looks like."""
+
+    count: int
+    mean_seconds: float | None
+    p50_seconds: float | None
+    p90_seconds: float | None
+    p95_seconds: float | None
+
+
+class Figures(Answer):
+    """The figures of one group of incidents."""
+
+    opened: int
+    resolved: int
+    mtta: Durations
+    mttr: Durations
+
+
+class SeverityFigures(Figures):
+    """The figures of one severity."""
+
+    severity: str
+
+
+class ServiceFigures(Figures):
+    """The figures of one service."""
+
+    service: str
+
+
+class Report(Answer):
+    """The figures of a window."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    window: str
+    from_: AwareDatetime = Field(alias="from")
+    to: AwareDatetime
+    total: Figures
+    by_severity: list[SeverityFigures]
+    by_service: list[ServiceFigures]
+
+
+class WebhookReceipt(Answer):
+    """What became of a webhook's alerts; they are committed."""
+
+    request_id: str
+    received: int
+    accepted: int
+    quarantined: int
+    incidents: list[int]
+
+
+class Check(Answer):
+    """One check of the daemon's own health."""
+
+    name: str
+    status: Literal["healthy", "degraded", "unhealthy"]
+    latency_ms: float | None
+    detail: str
+
+
+class Health(Answer):
+    """The short answer."""
+
+    status: str
+
+
+class DetailedHealth(Answer):
+    """Every check."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    version: str
+    uptime_seconds: float
+    checks: list[Check]
+
+
+class Reloaded(Answer):
+    """The new configuration is in force."""
+
+    status: Literal["reloaded"]
+
+
+class Place(Answer):
+    """Where a request is wrong."""
+
+    at: str
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457. A refused action also tells the reason and the current state."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[Place] | None = None
+    reason: str | None = None
+    state: State | None = None

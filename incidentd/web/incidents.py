@@ -1,0 +1,173 @@
+"""Incidents: what they are, and what people do to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from incidentd.domain import response
+from incidentd.domain.incident import Incident, State
+from incidentd.store import alerts as alert_store
+from incidentd.store import deliveries as delivery_store
+from incidentd.store import incidents as incident_store
+from incidentd.store import timeline
+from incidentd.store.engine import Tx
+from incidentd.store.incidents import Search
+from incidentd.web.models import (
+    CommentBody,
+    DeclareBody,
+    IncidentQuery,
+    NoteBody,
+    PageQuery,
+    ResolveBody,
+    SnoozeBody,
+    incident_number,
+)
+from incidentd.web.op import Call
+from incidentd.web.present import Json, detail_json, entry_json, incident_json, page_json
+from incidentd.web.problems import not_found
+from incidentd.workflows import respond
+from incidentd.workflows.respond import Decide, Declaration, Done
+
+_DETAIL_LIMIT = 500
+"""Alerts and deliveries shown in the detail; the lists have them all."""
+
+
+def incident_id(call: Call) -> int:
+    """The incident in the path, given as 12 or INC-12. Raises 404 for anything else."""
+    number = incident_number(call.request.match_info["id"])
+    if number is None:
+        raise not_found("there is no such incident")
+    return number
+
+
+def _url(call: Call) -> str:
+    return call.desk.context.config.server.public_url
+
+
+async def search(call: Call) -> web.Response:
+    """Incidents, newest first."""
+    query: IncidentQuery = call.query
+    wanted = Search(
+        states=tuple(State(state) for state in query.state),
+        severity=query.severity,
+        service=query.service,
+        text=query.q,
+        since=query.since,
+        acknowledged_by=query.acknowledged_by,
+        before=query.cursor,
+        limit=query.limit + 1,
+    )
+    found = await call.desk.context.store.read(lambda tx: incident_store.search(tx, wanted))
+    url = _url(call)
+    return call.answer(page_json(found, query.limit, lambda i: i.id, lambda i: incident_json(i, url)))
+
+
+async def detail(call: Call) -> web.Response:
+    """One incident with its alerts and deliveries."""
+    number, url = incident_id(call), _url(call)
+    return call.answer(await call.desk.context.store.read(lambda tx: _detail(tx, number, url)))
+
+
+def _find(tx: Tx, number: int) -> Incident | None:
+    # Loading by id takes a row lock, which is for those who will write.
+    found = incident_store.search(tx, Search(before=number + 1, limit=1))
+    return found[0] if found and found[0].id == number else None
+
+
+def _detail(tx: Tx, number: int, url: str) -> Json:
+    incident = _find(tx, number)
+    if incident is None:
+        raise not_found(f"there is no incident INC-{number}")
+    alerts = alert_store.of_incident(tx, number, _DETAIL_LIMIT)
+    told = delivery_store.search(
+        tx, state=None, incident_id=number, channel=None, before=None, limit=_DETAIL_LIMIT
+    )
+    return detail_json(incident, alerts, told, url)
+
+
+async def timeline_of(call: Call) -> web.Response:
+    """What happened, in order."""
+    query: PageQuery = call.query
+    number = incident_id(call)
+
+    def read(tx: Tx) -> list[timeline.StoredEntry]:
+        if _find(tx, number) is None:
+            raise not_found(f"there is no incident INC-{number}")
+        return timeline.of_incident(tx, number, query.cursor or 0, query.limit + 1)
+
+    found = await call.desk.context.store.read(read)
+    return call.answer(page_json(found, query.limit, lambda e: e.seq, entry_json))
+
+
+async def _done(call: Call, work: Callable[[Tx], Done], status: int = 200) -> web.Response:
+    """Run an action, tell those who wait for changes, and answer the incident as it is now."""
+    context = call.desk.context
+    done = await context.store.write(work)
+    if done.changes:
+        context.changed(done.changes)
+    location = f"/api/v1/incidents/{done.incident.id}" if status == 201 else None
+    return call.answer(incident_json(done.incident, _url(call)), status, location=location)
+
+
+async def _act(call: Call, decide: Decide) -> web.Response:
+    context, number = call.desk.context, incident_id(call)
+    rules, now = context.rules, context.clock.now()
+    return await _done(call, lambda tx: respond.act(tx, number, decide, rules, now))
+
+
+def _comment(body: CommentBody) -> str:
+    return body.comment or ""
+
+
+async def declare(call: Call) -> web.Response:
+    """Open an incident by hand."""
+    body: DeclareBody = call.body
+    declared = Declaration(
+        body.title, body.severity, body.service or "", body.description or "", call.identity.actor
+    )
+    context = call.desk.context
+    rules, now = context.rules, context.clock.now()
+    return await _done(call, lambda tx: respond.declare(tx, declared, rules, now), 201)
+
+
+async def acknowledge(call: Call) -> web.Response:
+    """Take ownership."""
+    actor, comment, now = call.identity.actor, _comment(call.body), call.desk.context.clock.now()
+    return await _act(call, lambda i: response.acknowledge(i, actor, comment, now))
+
+
+async def unacknowledge(call: Call) -> web.Response:
+    """Give it back."""
+    actor, comment = call.identity.actor, _comment(call.body)
+    return await _act(call, lambda i: response.unacknowledge(i, actor, comment))
+
+
+async def resolve(call: Call) -> web.Response:
+    """Declare it over."""
+    body: ResolveBody = call.body
+    actor, now = call.identity.actor, call.desk.context.clock.now()
+    return await _act(call, lambda i: response.resolve(i, actor, _comment(body), now, force=body.force))
+
+
+async def reopen(call: Call) -> web.Response:
+    """It is not over."""
+    context, number = call.desk.context, incident_id(call)
+    actor, comment, rules, now = call.identity.actor, _comment(call.body), context.rules, context.clock.now()
+    return await _done(call, lambda tx: respond.reopen(tx, number, actor, comment, rules, now))
+
+
+async def snooze(call: Call) -> web.Response:
+    """Silence it for a while."""
+    body: SnoozeBody = call.body
+    actor, until = call.identity.actor, call.desk.context.clock.now() + body.for_
+    return await _act(call, lambda i: response.snooze(i, actor, _comment(body), until))
+
+
+async def note(call: Call) -> web.Response:
+    """Write a line into its timeline."""
+    body: NoteBody = call.body
+    context, number = call.desk.context, incident_id(call)
+    actor, rules, now = call.identity.actor, context.rules, context.clock.now()
+    return await _done(call, lambda tx: respond.note(tx, number, actor, body.text, rules, now))

@@ -1,0 +1,121 @@
+"""Domain values as the JSON of the API: exactly the fields of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from incidentd.domain.figures import Row
+from incidentd.domain.incident import Incident
+from incidentd.domain.notification import AlertView
+from incidentd.store.deliveries import Delivery
+from incidentd.store.quarantine import QuarantinedAlert
+from incidentd.store.timeline import StoredEntry
+from incidentd.web.models import cursor_of
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+def incident_json(incident: Incident, public_url: str) -> Json:
+    """An incident."""
+    return {
+        "id": incident.id,
+        "ref": f"INC-{incident.id}",
+        "title": incident.title,
+        "state": incident.state.value,
+        "severity": incident.severity.value,
+        "service": incident.service,
+        "group_key": incident.group_key,
+        "labels": dict(incident.labels),
+        "opened_at": incident.opened_at,
+        "acknowledged_at": incident.acknowledged_at,
+        "acknowledged_by": incident.acknowledged_by,
+        "resolved_at": incident.resolved_at,
+        "resolved_by": incident.resolved_by,
+        "snoozed_until": incident.snoozed_until,
+        "alerts_firing": incident.alerts_firing,
+        "alerts_total": incident.alerts_total,
+        "reopen_count": incident.reopen_count,
+        "runbook": {"url": incident.runbook_url} if incident.runbook_url else None,
+        "url": f"{public_url}/api/v1/incidents/{incident.id}",
+    }
+
+
+def detail_json(
+    incident: Incident, alerts: Sequence[AlertView], deliveries: Sequence[Delivery], public_url: str
+) -> Json:
+    """An incident with what belongs to it."""
+    return {
+        **incident_json(incident, public_url),
+        "alerts": [alert_json(alert, incident.id) for alert in alerts],
+        "deliveries": [delivery_json(delivery) for delivery in deliveries],
+        "truncated": incident.truncated,
+        "route": incident.route,
+        "notify": list(incident.notify),
+    }
+
+
+def alert_json(alert: AlertView, incident_id: int | None) -> Json:
+    """An alert."""
+    return {
+        "fingerprint": alert.fingerprint,
+        "source": alert.source,
+        "status": alert.status,
+        "severity": alert.severity.value,
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "starts_at": alert.starts_at,
+        "ends_at": alert.ends_at,
+        "generator_url": alert.generator_url,
+        "last_seen_at": alert.last_seen_at,
+        "incident_id": incident_id,
+    }
+
+
+def delivery_json(delivery: Delivery) -> Json:
+    """A delivery."""
+    return {
+        "id": delivery.id,
+        "incident_id": delivery.incident_id,
+        "channel": delivery.channel,
+        "target": delivery.target,
+        "class": delivery.delivery_class.value,
+        "state": delivery.state.value,
+        "attempts": delivery.attempts,
+        "last_error": delivery.last_error,
+        "created_at": delivery.created_at,
+        "sent_at": delivery.sent_at,
+    }
+
+
+def entry_json(entry: StoredEntry) -> Json:
+    """A timeline entry, in lists and in the event stream alike."""
+    return {
+        "id": entry.id,
+        "incident_id": entry.incident_id,
+        "seq": entry.seq,
+        "at": entry.at,
+        "kind": entry.kind,
+        "actor": entry.actor,
+        "text": entry.text,
+        "data": dict(entry.data),
+    }
+
+
+def quarantined_json(item: QuarantinedAlert) -> Json:
+    """An alert that was set aside."""
+    return asdict(item)
+
+
+def row_json(row: Row) -> Json:
+    """The figures of one group."""
+    return asdict(row)
+
+
+def page_json(found: Sequence[T], limit: int, key: Callable[[T], int], show: Callable[[T], Json]) -> Json:
+    """One page of a list that was asked for one item more than `limit`, to know whether there are more."""
+    items = found[:limit]
+    more = len(found) > limit
+    return {"items": [show(item) for item in items], "next_cursor": cursor_of(key(items[-1])) if more else None}

@@ -1,0 +1,173 @@
+"""The table of operations. Routing, scope check, validation and the OpenAPI document all follow from it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from incidentd.config import Scope
+from incidentd.web import alerts, deliveries, events, exposition, health, incidents, openapi, report, status
+from incidentd.web import answers as a
+from incidentd.web import models as m
+from incidentd.web import webhooks as hooks
+from incidentd.web.op import PUBLIC, Op
+
+_GET = ("GET",)
+_POST = ("POST",)
+_PAGE = ("GET", "HEAD")
+_HOOK = ("POST", "PUT")
+_hook = partial(
+    Op, _HOOK, access=Scope.INGEST, returns=a.WebhookReceipt, webhook=True, refusals=(400, 413, 415)
+)
+_read = partial(Op, _GET, access=Scope.READ)
+_respond = partial(
+    Op, _POST, access=Scope.RESPOND, query=m.NoQuery, returns=a.Incident, refusals=(409, 413, 415, 422)
+)
+_public = partial(Op, _PAGE, access=PUBLIC)
+_INCIDENT = "/api/v1/incidents/{id}"
+
+OPS: Final[tuple[Op, ...]] = (
+    _hook(
+        path="/webhooks/alertmanager",
+        also=("/webhooks/alertmanager/",),
+        handler=hooks.post_alertmanager,
+        summary="Alertmanager webhook, version 4; answered after the commit",
+    ),
+    _hook(
+        path="/webhooks/grafana",
+        also=("/webhooks/grafana/",),
+        handler=hooks.post_grafana,
+        summary="Grafana Alerting webhook, version 1; answered after the commit",
+    ),
+    _read(
+        path="/api/v1/incidents",
+        handler=incidents.search,
+        query=m.IncidentQuery,
+        returns=a.IncidentPage,
+        summary="Incidents, newest first",
+    ),
+    _respond(
+        path="/api/v1/incidents",
+        handler=incidents.declare,
+        body=m.DeclareBody,
+        status=201,
+        summary="Open an incident by hand",
+    ),
+    _read(
+        path=_INCIDENT,
+        handler=incidents.detail,
+        query=m.NoQuery,
+        returns=a.IncidentDetail,
+        refusals=(404,),
+        summary="One incident with its alerts and deliveries",
+    ),
+    _read(
+        path=f"{_INCIDENT}/timeline",
+        handler=incidents.timeline_of,
+        query=m.PageQuery,
+        returns=a.EntryPage,
+        refusals=(404,),
+        summary="What happened in an incident, in order",
+    ),
+    *(
+        _respond(path=f"{_INCIDENT}/{verb}", handler=handler, body=body, summary=summary)
+        for verb, handler, body, summary in (
+            ("acknowledge", incidents.acknowledge, m.CommentBody, "Take ownership: paging stops"),
+            ("unacknowledge", incidents.unacknowledge, m.CommentBody, "Give it back: people are told again"),
+            ("resolve", incidents.resolve, m.ResolveBody, "Declare it over; forced while alerts fire"),
+            ("reopen", incidents.reopen, m.CommentBody, "It is not over"),
+            ("snooze", incidents.snooze, m.SnoozeBody, "Silence it for a while"),
+            ("notes", incidents.note, m.NoteBody, "Write a line into its timeline"),
+        )
+    ),
+    _read(
+        path="/api/v1/alerts",
+        handler=alerts.search,
+        query=m.AlertQuery,
+        returns=a.AlertPage,
+        summary="Alerts as last received, newest first",
+    ),
+    _read(
+        path="/api/v1/quarantine",
+        handler=alerts.quarantined,
+        query=m.PageQuery,
+        returns=a.QuarantinePage,
+        summary="Alerts that could not be understood, newest first",
+    ),
+    _read(
+        path="/api/v1/deliveries",
+        handler=deliveries.search,
+        query=m.DeliveryQuery,
+        returns=a.DeliveryPage,
+        summary="Who was told what, newest first",
+    ),
+    _read(
+        path="/api/v1/deliveries/{id}",
+        handler=deliveries.detail,
+        query=m.NoQuery,
+        returns=a.Delivery,
+        refusals=(404,),
+        summary="One delivery",
+    ),
+    Op(
+        _POST,
+        "/api/v1/deliveries/{id}/retry",
+        deliveries.retry,
+        Scope.ADMIN,
+        "Send a dead delivery again",
+        query=m.NoQuery,
+        body=m.NoBody,
+        returns=a.Delivery,
+        refusals=(404, 409, 413, 415, 422),
+    ),
+    _read(
+        path="/api/v1/report",
+        handler=report.report,
+        query=m.ReportQuery,
+        returns=a.Report,
+        summary="Counts, MTTA and MTTR of a window, per severity and service",
+    ),
+    _read(
+        path="/api/v1/events",
+        handler=events.stream,
+        query=m.EventQuery,
+        media="text/event-stream",
+        summary="Server-sent events, one per timeline entry; resumes from Last-Event-ID",
+    ),
+    Op(
+        _POST,
+        "/-/reload",
+        deliveries.reload,
+        Scope.ADMIN,
+        "Read the configuration again",
+        query=m.NoQuery,
+        body=m.NoBody,
+        returns=a.Reloaded,
+        refusals=(413, 415, 422),
+    ),
+    _public(path="/api/v1/openapi.json", handler=openapi.document, summary="This document"),
+    _public(path="/health", handler=health.short, returns=a.Health, summary="Health in one word"),
+    _public(path="/health/live", handler=health.live, returns=a.Health, summary="The process answers"),
+    _public(path="/health/ready", handler=health.ready, returns=a.Health, summary="Alerts can be taken"),
+    Op(
+        _PAGE,
+        "/health/detailed",
+        health.detailed,
+        Scope.READ,
+        "Every check with its status and latency",
+        returns=a.DetailedHealth,
+    ),
+    Op(
+        _PAGE,
+        "/metrics",
+        exposition.metrics,
+        Scope.READ,
+        "Prometheus text or OpenMetrics",
+        media="text/plain",
+        open_if=lambda config: config.server.metrics_open,
+    ),
+    _public(path="/", handler=status.html_page, media="text/html", summary="The public status page"),
+    _public(path="/api/v2/summary.json", handler=status.summary, summary="Status in Statuspage's shape"),
+    _public(path="/api/v2/status.json", handler=status.status, summary="Overall status, Statuspage's shape"),
+)
+"""Every operation there is."""

@@ -1,0 +1,141 @@
+"""The application, and the hardening of aiohttp's server that it needs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from incidentd.clock import random_id
+from incidentd.web import openapi
+from incidentd.web.context import CONTEXT, Context
+from incidentd.web.desk import DESK, Desk
+from incidentd.web.headers import PROBLEM, bare
+from incidentd.web.middleware import enter, outer
+from incidentd.web.op import Op
+from incidentd.web.problems import Problem
+from incidentd.web.routes import OPS
+
+HEADER_SECONDS: Final = 5.0
+"""How long a client may take to send its request's headers; then the connection is cut."""
+
+
+def build(context: Context) -> web.Application:
+    """The application that serves `context`. After `runner.setup()`, `harden` the runner."""
+    desk = Desk.of(context, openapi.render(OPS))
+    ops: dict[web.AbstractRoute, Op] = {}
+    app = web.Application(middlewares=[outer(desk, ops)])
+    app[CONTEXT] = context
+    app[DESK] = desk
+    for op in OPS:
+        handler = enter(desk, op)
+        for path in (op.path, *op.also):
+            for method in op.methods:
+                ops[app.router.add_route(method, path, handler)] = op
+    app.cleanup_ctx.append(_running)
+    app.on_shutdown.append(_stopping)
+    return app
+
+
+async def _running(app: web.Application) -> AsyncIterator[None]:
+    desk = app[DESK]
+    desk.hub.start()
+    yield
+    await desk.close()
+
+
+async def _stopping(app: web.Application) -> None:
+    # Event streams end by themselves then; otherwise they would hold the shutdown up to its limit.
+    app[CONTEXT].stopping.set()
+
+
+class DeadlineHandler(RequestHandler):
+    """One connection, which is cut when the headers of a request do not come in time.
+
+    aiohttp has no such limit, and a client that sends a byte a minute would hold its connection for ever. This
+    leans on private names of aiohttp: a test proves at every update that it still works.
+    """
+
+    __slots__ = ("_desk", "_header_timer")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the time."""
+        super().connection_made(transport)
+        self._header_timer: asyncio.TimerHandle | None = None
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        """Stop the time once a complete header is in, start it at the first bytes of the next one."""
+        super().data_received(data)
+        if self._messages or self._current_request is not None:
+            self._disarm()
+        else:
+            self._arm()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Stop the time."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _arm(self) -> None:
+        if self._header_timer is None:
+            self._header_timer = self._loop.call_later(HEADER_SECONDS, self._expire)
+
+    def _disarm(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _expire(self) -> None:
+        self._header_timer = None
+        if self.transport is not None:
+            self.transport.abort()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer illegal framing as any other problem, and log one short line: aiohttp's has a whole traceback."""
+        manager = self._manager
+        if isinstance(manager, DeadlineServer):
+            kind = type(exc).__name__ if exc is not None else message
+            manager.desk.seldom.warn("http_framing", status=status, error=kind)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer was begun already")
+        request_id = random_id()
+        headers = bare()
+        headers["Content-Type"], headers["X-Request-ID"] = PROBLEM, request_id
+        detail = "this is not a legal HTTP request" if status == 400 else ""
+        body = orjson.dumps(Problem(status, detail).document(request_id))
+        response = web.Response(body=body, status=status, headers=headers)
+        response.force_close()
+        return response
+
+
+class DeadlineServer(web.Server):
+    """Makes the connections above."""
+
+    desk: Desk
+
+    def __call__(self) -> RequestHandler:
+        """A handler for one new connection."""
+        return DeadlineHandler(self, loop=self._loop, **self._kwargs)
+
+
+def harden(runner: web.AppRunner) -> None:
+    """Header deadline, own decompression, and quiet, complete answers to illegal requests.
+
+    Call it after `runner.setup()` and before a site is started. Bodies must arrive as they were sent, because
+    only then can credentials come first and the decompressed size be counted.
+    """
+    server: Any = runner.server
+    server.__class__ = DeadlineServer
+    server.desk = runner.app[DESK]
+    server._kwargs["auto_decompress"] = False  # noqa: SLF001 - its only door

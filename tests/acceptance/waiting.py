@@ -1,0 +1,20 @@
+"""Waiting for something to become true: the one place of these tests that lets time pass."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, seconds: float = 20) -> None:
+    """Return as soon as `condition` holds; AssertionError naming `what` if it does not within `seconds`."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
+        found = condition()
+        if await found if inspect.isawaitable(found) else found:
+            return
+        if loop.time() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain for {what}")
+        await asyncio.sleep(0.02)

@@ -1,0 +1,80 @@
+"""What works, but perhaps not as meant."""
+
+from pathlib import Path
+
+import pytest
+
+from incidentd.config import load
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def _warnings(folder: Path, text: str, **env: str) -> list[str]:
+    path = folder / "incidentd.yaml"
+    path.write_text(text, encoding="utf-8")
+    return list(load(path, env).warnings)
+
+
+def test_a_secret_written_out_is_warned_about(tmp_path: Path) -> None:
+    text = f"channels: {{console: {{kind: pagerduty, routing_key: {KEY}}}}}"
+    assert _warnings(tmp_path, text) == [
+        'channels.console.routing_key: the secret is written out here; write "${ENV_NAME}" or {file: PATH}'
+    ]
+
+
+def test_a_secret_inside_a_list_is_warned_about_too(tmp_path: Path) -> None:
+    secret = "whsec_" + "QUJD" * 12
+    text = f"channels: {{hook: {{kind: webhook, url: '${{URL}}', secret: ['${{OLD}}', {secret}]}}}}"
+    found = _warnings(tmp_path, text, URL="https://hooks.example", OLD=secret)
+    assert [line.partition(":")[0] for line in found] == ["channels.hook.secret.1"]
+
+
+def test_a_password_in_the_database_address_is_warned_about(tmp_path: Path) -> None:
+    text = "database: {url: 'postgresql+asyncpg://me:hunter2@db.example/incidentd'}"
+    assert _warnings(tmp_path, text) == [
+        'database.url: the password is written out here; write "${ENV_NAME}" in its place'
+    ]
+    assert _warnings(tmp_path, text.replace("hunter2", "${PW}"), PW="hunter2") == []
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True)])
+def test_a_secret_file_that_everybody_can_read_is_warned_about(
+    tmp_path: Path, mode: int, warned: bool
+) -> None:
+    key = tmp_path / "key"
+    key.write_text(f"{KEY}\n", encoding="utf-8")
+    key.chmod(mode)
+    found = _warnings(tmp_path, "channels: {pd: {kind: pagerduty, routing_key: {file: key}}}")
+    remedy = f"channels.pd.routing_key: every user of this machine can read {key}; chmod o-r {key}"
+    assert found == ([remedy] if warned else [])
+
+
+def test_a_door_to_the_world_without_tokens_is_warned_about(tmp_path: Path) -> None:
+    assert _warnings(tmp_path, "server: {host: 0.0.0.0}") == [
+        (
+            "server.host: 0.0.0.0 is reachable from outside and auth.tokens is empty; "
+            "the daemon refuses to start unless a token was made with `incidentd token create`"
+        ),
+        "server.public_url: not set, so links in messages point to http://0.0.0.0:8650",
+    ]
+
+
+def test_channels_and_alerts_that_no_route_reaches_are_warned_about(tmp_path: Path) -> None:
+    text = "channels: {a: {kind: console}, b: {kind: console}}\nroute: {notify: [], routes: [{notify: [a]}]}"
+    assert _warnings(tmp_path, text) == [
+        "route.notify: empty, so nobody is told of alerts that no route matches",
+        "channels.b: no route notifies it",
+    ]
+
+
+def test_sections_of_later_versions_are_warned_about(tmp_path: Path) -> None:
+    text = """
+users: {alice: {name: Alice, contact: [{sms: "+49"}]}}
+schedules: {primary: {time_zone: Europe/Berlin, layers: [{users: [alice]}]}}
+escalation: {primary: {steps: [{after: 0s, notify: ["schedule:primary"]}], repeat: 2}}
+slo: [{name: api, objective: 99.9}]
+"""
+    assert _warnings(tmp_path, text) == [
+        f"{section}: accepted, but not acted upon by this version"
+        for section in ("users", "schedules", "escalation", "slo")
+    ]
