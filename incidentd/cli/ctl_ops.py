@@ -126,11 +126,12 @@ def delivery_table(items: list[_Json], now: datetime) -> output.Table:
             "INCIDENT": lambda d: output.ref(d.get("incident_id")),
             "CHANNEL": lambda d: d.get("channel"),
             "TARGET": lambda d: d.get("target"),
+            "WHAT": lambda d: d.get("notice"),
             "CLASS": lambda d: d.get("class"),
             "STATE": lambda d: d.get("state"),
             "TRIES": lambda d: d.get("attempts"),
             "CREATED": lambda d: when(d.get("created_at"), now),
-            "LAST ERROR": lambda d: d.get("last_error"),
+            "WHY": lambda d: d.get("reason") or d.get("last_error"),
         },
     )
 

@@ -82,17 +82,10 @@ def claim(
     kept = [
         replace(r, attempts=r.attempts + 1, generation=r.generation + 1) for r in rows if r.id not in ended
     ]
-    outdated = _outdated(kept, updates, ended)
+    closed += _outdated(kept, updates, ended)
     leases.lease(tx, [row.id for row in kept], owner, lease_until)
-    outbox.close_unsent(
-        tx,
-        [(c.delivery.id, c.state, c.reason) for c in closed]
-        + [(row_id, DeliveryState.SUPERSEDED, _NEWER) for row_id in outdated],
-    )
-    told = {incident for row, incident, _ in updates if row in ended or row in outdated} | {
-        row.incident_id for row in kept if row.delivery_class is DeliveryClass.STATE
-    }
-    _write_incidents(tx, found, told, closed, now)
+    outbox.close_unsent(tx, [(c.delivery.id, c.state, c.reason) for c in closed])
+    _write_incidents(tx, found, [*kept, *[c.delivery for c in closed]], closed, now)
     return Claim(_complete(tx, channel, kept, found, now), closed)
 
 
@@ -100,13 +93,12 @@ def _incidents_of(rows: Sequence[Delivery]) -> list[int]:
     return sorted({row.incident_id for row in rows})
 
 
-Update = tuple[int, int, DeliveryState]
-
-
-def _not_behind(rows: Sequence[Delivery], updates: Sequence[Update]) -> list[Delivery]:
+def _not_behind(rows: Sequence[Delivery], updates: Sequence[Delivery]) -> list[Delivery]:
     # Another replica may have leased an older update of the lane since we looked: that one goes first.
-    leaving = [(incident, row) for row, incident, state in updates if state is DeliveryState.LEASED]
-    return [row for row in rows if not any(i == row.incident_id and u < row.id for i, u in leaving)]
+    leaving = [update for update in updates if update.state is DeliveryState.LEASED]
+    return [
+        row for row in rows if not any(u.incident_id == row.incident_id and u.id < row.id for u in leaving)
+    ]
 
 
 def _closed(tx: Tx, rows: Sequence[Delivery], found: Mapping[int, Incident], now: datetime) -> list[Closed]:
@@ -125,19 +117,26 @@ def _closed(tx: Tx, rows: Sequence[Delivery], found: Mapping[int, Incident], now
     return closed
 
 
-def _outdated(kept: Sequence[Delivery], updates: Sequence[Update], ended: set[int]) -> list[int]:
+def _outdated(kept: Sequence[Delivery], updates: Sequence[Delivery], ended: set[int]) -> list[Closed]:
     # A lane has one row here at most. Updates that waited behind it would come late and say what it says.
     leaving = {row.incident_id: row.id for row in kept}
     return [
-        row
-        for row, incident, state in updates
-        if state is DeliveryState.PENDING and row < leaving.get(incident, 0) and row not in ended
+        Closed(update, DeliveryState.SUPERSEDED, _NEWER)
+        for update in updates
+        if update.state is DeliveryState.PENDING
+        and update.id < leaving.get(update.incident_id, 0)
+        and update.id not in ended
     ]
 
 
 def _write_incidents(
-    tx: Tx, found: Mapping[int, Incident], told: set[int], closed: Sequence[Closed], now: datetime
+    tx: Tx,
+    found: Mapping[int, Incident],
+    handled: Sequence[Delivery],
+    closed: Sequence[Closed],
+    now: datetime,
 ) -> None:
+    told = {row.incident_id for row in handled if row.delivery_class is DeliveryClass.STATE}
     entries: dict[int, list[Entry]] = {}
     for c in closed:
         if c.state is DeliveryState.SUPPRESSED:

@@ -67,7 +67,7 @@ def _candidates(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - the signa
 
 def _updates(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - as above
     statement = (
-        sa.select(_d.id, _d.incident_id, _d.state)
+        sa.select(schema.deliveries)
         .where(
             among(_d.incident_id, "ids", postgresql=postgresql),
             _d.channel == sa.bindparam("channel"),
@@ -179,13 +179,13 @@ def claimable(tx: Tx, channel: str, *, pages: bool, now: datetime, limit: int) -
     return [decode(row) for row in rows]
 
 
-def open_updates(tx: Tx, channel: str, incident_ids: Sequence[int]) -> list[tuple[int, int, DeliveryState]]:
-    """The `state` rows of these incidents on `channel` that are pending or leased, as (id, incident id, state).
+def open_updates(tx: Tx, channel: str, incident_ids: Sequence[int]) -> list[Delivery]:
+    """The `state` rows of these incidents on `channel` that are pending or leased.
 
     Locked, and so as they are after whoever works on them has committed.
     """
     rows = _open_updates.all(tx, values_of(tx, incident_ids), channel) if incident_ids else ()
-    return [(row.id, row.incident_id, DeliveryState(row.state)) for row in rows]
+    return [decode(row) for row in rows]
 
 
 def followed(tx: Tx, ids: Sequence[int]) -> set[int]:

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from incidentd.domain.alert import AlertStatus
 from incidentd.domain.incident import State
-from incidentd.domain.notification import DeliveryClass, DeliveryState
+from incidentd.domain.notification import DeliveryClass, DeliveryState, Notice
 from incidentd.domain.severity import Severity
 
 
@@ -49,10 +49,12 @@ class Delivery(Answer):
     incident_id: int
     channel: str
     target: str
+    notice: Notice
     class_: DeliveryClass = Field(alias="class")
     state: DeliveryState
     attempts: int
     last_error: str | None
+    reason: str | None
     created_at: AwareDatetime
     sent_at: AwareDatetime | None
 

@@ -94,6 +94,9 @@ def _note(desk: Desk, request: web.Request, op: Op | None, status: int, seconds:
     values |= {"ms": round(seconds * 1000, 1), "request_id": request[REQUEST_ID], "actor": request.get(ACTOR)}
     if op is None or status in {401, 503}:
         desk.seldom.warn(f"http_{status}", **values)
+    elif status < 400 and request.method in {"GET", "HEAD"}:
+        # Reading changes nothing: dashboards and scrapes would bury what does.
+        log.debug("http_request", **values)
     else:
         log.info("http_request", **values)
 

@@ -81,10 +81,12 @@ def delivery_json(delivery: Delivery) -> Json:
         "incident_id": delivery.incident_id,
         "channel": delivery.channel,
         "target": delivery.target,
+        "notice": delivery.notice.value,
         "class": delivery.delivery_class.value,
         "state": delivery.state.value,
         "attempts": delivery.attempts,
         "last_error": delivery.last_error,
+        "reason": delivery.reason,
         "created_at": delivery.created_at,
         "sent_at": delivery.sent_at,
     }

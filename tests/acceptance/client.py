@@ -113,7 +113,9 @@ class Client:
     async def events(self, seen: list[Any], opened: asyncio.Event, after: int = 0) -> None:
         """Follow the event stream until cancelled, adding each entry to `seen`."""
         async with self._session.get(
-            f"{self.url}/api/v1/events", headers={"Last-Event-ID": str(after)}, timeout=aiohttp.ClientTimeout(None)
+            f"{self.url}/api/v1/events",
+            headers={"Last-Event-ID": str(after)},
+            timeout=aiohttp.ClientTimeout(None),
         ) as stream:
             assert stream.status == 200
             assert stream.content_type == "text/event-stream"

@@ -46,6 +46,7 @@ class FakeSender:
             self.gate.set()
         self.spoken_to = asyncio.Event()
         self.closed = False
+        self.on_close: Callable[[], None] = lambda: None
         self.on_send: Callable[[Message], None] = lambda _: None
 
     async def send(self, message: Message) -> Outcome:
@@ -65,6 +66,7 @@ class FakeSender:
 
     async def close(self) -> None:
         self.closed = True
+        self.on_close()
 
     def notices(self) -> list[str]:
         return [message.notice.value for message in self.heard]
@@ -87,7 +89,12 @@ class Office:
         self.workers: list[Worker] = []
 
     def hire(
-        self, senders: Mapping[str, Sender], owner: str = "w-1", *, store: Store | None = None, jitter: float = 0.5
+        self,
+        senders: Mapping[str, Sender],
+        owner: str = "w-1",
+        *,
+        store: Store | None = None,
+        jitter: float = 0.5,
     ) -> Worker:
         """Build and start a worker."""
         worker = Worker(
@@ -162,7 +169,9 @@ class Office:
         return [(row.notice.value, row.state.value) for row in await self.rows(channel)]
 
     async def waiting(self) -> list[Delivery]:
-        return [row for row in await self.rows() if row.state in {DeliveryState.PENDING, DeliveryState.LEASED}]
+        return [
+            row for row in await self.rows() if row.state in {DeliveryState.PENDING, DeliveryState.LEASED}
+        ]
 
     async def incident(self, number: int) -> Incident:
         return (await self.store.write(lambda tx: incidents.by_ids(tx, [number])))[0]

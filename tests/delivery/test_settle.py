@@ -50,7 +50,9 @@ def test_a_temporary_failure_is_tried_again_with_a_growing_pause(
 
 
 @pytest.mark.parametrize(("asked", "seconds"), [(None, 30), (timedelta(seconds=200), 200), (timedelta(), 1)])
-def test_a_throttled_row_waits_as_long_as_asked_or_half_a_minute(asked: timedelta | None, seconds: float) -> None:
+def test_a_throttled_row_waits_as_long_as_asked_or_half_a_minute(
+    asked: timedelta | None, seconds: float
+) -> None:
     settlement = decide(Outcome(Verdict.THROTTLED, "http_429", "", asked), DELIVERY, NOW, 0.5)
     assert settlement.state is DeliveryState.PENDING
     assert settlement.not_before == NOW + timedelta(seconds=seconds)

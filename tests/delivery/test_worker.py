@@ -48,7 +48,9 @@ async def test_the_end_waits_for_its_page_that_is_tried_again(office: Office) ->
     assert await office.states() == [("triggered", "sent"), ("resolved", "sent")]
 
 
-async def test_a_page_that_never_left_is_still_sent_when_its_alerts_ended_by_themselves(office: Office) -> None:
+async def test_a_page_that_never_left_is_still_sent_when_its_alerts_ended_by_themselves(
+    office: Office,
+) -> None:
     number = await office.declare()
     await office.end(number)
     chat = FakeSender()
@@ -112,6 +114,7 @@ async def test_an_update_waits_and_then_clears_the_mark_that_one_is_queued(offic
     chat = FakeSender()
     office.hire({"chat": chat})
     number = await office.declare()
+    await office.settled()
     await office.note(number, "first")
     await office.note(number, "second")
     await office.settled()
@@ -124,17 +127,24 @@ async def test_an_update_waits_and_then_clears_the_mark_that_one_is_queued(offic
     assert chat.notices() == ["triggered", "updated", "updated"]
 
 
-async def test_an_update_that_waits_delays_nobody_and_is_superseded_by_what_overtakes_it(office: Office) -> None:
+async def test_an_update_that_waits_delays_nobody_and_is_superseded_by_what_overtakes_it(
+    office: Office,
+) -> None:
     chat = FakeSender()
     office.hire({"chat": chat})
     number = await office.declare()
+    await office.settled()
     await office.note(number)
     await office.acknowledge(number)
     await office.settled()
     assert chat.notices() == ["triggered", "acknowledged"]
     assert not (await office.incident(number)).update_queued
     await office.later(60)
-    assert await office.states() == [("triggered", "sent"), ("updated", "superseded"), ("acknowledged", "sent")]
+    assert await office.states() == [
+        ("triggered", "sent"),
+        ("updated", "superseded"),
+        ("acknowledged", "sent"),
+    ]
     assert office.counted("chat", "state", "superseded") == 1
 
 

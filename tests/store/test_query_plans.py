@@ -26,7 +26,7 @@ from tests.store.samples import DAY, MINUTE, NOW, RULES, alert, post
 TABLES = "alerts|occurrences|incidents|deliveries|timeline|channel_references"
 LEASES = "ix_deliveries_leased"
 """Holds only what is on its way at this moment: walking through all of it is cheap."""
-STORED = 3000
+STORED = 1000
 """Alerts, each with an incident, a delivery and a timeline: enough for a planner to prefer an index."""
 ENDED, OPEN = 1, 2
 """Numbers of two incidents: every second one is resolved."""

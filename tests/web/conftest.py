@@ -206,10 +206,12 @@ async def running(config: Config) -> AsyncIterator[Daemon]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     daemon.port = runner.addresses[0][1]
     daemon.url = f"http://127.0.0.1:{daemon.port}"
-    async with aiohttp.ClientSession() as daemon.session:
-        yield daemon
-    await runner.cleanup()
-    await store.close()
+    try:
+        async with aiohttp.ClientSession() as daemon.session:
+            yield daemon
+    finally:
+        await runner.cleanup()
+        await store.close()
 
 
 Start = Callable[..., contextlib.AbstractAsyncContextManager[Daemon]]

@@ -113,7 +113,7 @@ async def test_a_reload_changes_the_tokens_at_once(start: Start) -> None:
 async def test_without_tokens_everything_is_open_to_this_machine_alone(start: Start) -> None:
     async with start(tokens=False) as daemon:
         answer, made = await daemon.post(
-            "/api/v1/incidents", {"title": "x", "severity": "info"}, None, headers={"X-Incidentd-User": "Zoë\x7f"}
+            "/api/v1/incidents", {"title": "x", "severity": "info"}, None, headers={"X-Incidentd-User": "Zoë\u200b"}
         )
         assert answer.status == 201
         _, done = await daemon.post(f"/api/v1/incidents/{made['id']}/acknowledge", None, None)
