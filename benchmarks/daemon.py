@@ -154,6 +154,8 @@ def daemon(
         f"grouping: {{by: {by}}}\n"
         f"channels: {channels}\n"
         f"route: {{notify: {notify}}}\n"
+        # Housekeeping must not clear away the past that a benchmark has made up.
+        "retention: {incidents: 50y, deliveries: 50y}\n"
     )
     run = "from incidentd.cli.main import main; main()"
     return Server([sys.executable, "-c", run, "serve", "--config", str(config), "--port", "0"], folder, file)

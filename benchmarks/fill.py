@@ -44,7 +44,9 @@ def fill(path: Path, alerts: int) -> None:
 
 
 def fingerprint(number: int) -> str:
-    """Of alert `number`: spread over all values like a real one, so that the index is met at random places."""
+    """Of alert `number`: spread over all values like a real one, so that the index is met at random
+    places.
+    """
     return f"{number * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF:016x}"
 
 

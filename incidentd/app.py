@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
@@ -37,6 +35,7 @@ from incidentd.workflows.outcomes import Outcomes
 from incidentd.workflows.receive import Reception
 from incidentd.workflows.respond import run_timers, timers_due
 from incidentd.workflows.rules import rules_of
+from incidentd.workflows.secrets import webhook_secrets
 
 log = structlog.get_logger()
 
@@ -71,7 +70,7 @@ class Daemon:
         """Return when alerts are accepted. Raises `StartError`, `StoreUnavailableError` and what migration raises."""
         try:
             await self._start()
-        except BaseException:
+        except BaseException:  # whatever it was, what has been started must end
             await self.stop()
             raise
 
@@ -95,7 +94,7 @@ class Daemon:
             http=http,
             clock=self.clock,
             public_url=self.config.server.public_url,
-            generated_secret=lambda name: self._generated_secrets[name],
+            generated_secret=lambda name: self._secrets[name],
             output=self._output,
         )
         senders = self._senders(self.config)
@@ -120,9 +119,9 @@ class Daemon:
                 "schema_migrated", before=result.before, after=result.after, backup=str(result.backup or "")
             )
         self.instance = await self.store.write(
-            lambda tx: settings.get_or_create(tx, "instance", lambda: secrets.token_hex(4))
+            lambda tx: settings.get_or_create(tx, "instance", lambda: random_id()[:8])
         )
-        self._generated_secrets: Mapping[str, str] = await self.store.write(self._webhook_secrets)
+        await self._generate_secrets(self.config)
 
     def _guard_file(self, path: Path) -> None:
         """Two daemons on one SQLite file would each believe to be the only sender."""
@@ -138,12 +137,9 @@ class Daemon:
         """Called in the writer's thread when the disk is full."""
         return self._ballast is not None and self._ballast.release()
 
-    def _webhook_secrets(self, tx: Tx) -> dict[str, str]:
-        return {
-            name: settings.get_or_create(tx, f"webhook_secret:{name}", generate_webhook_secret)
-            for name, channel in self.config.channels.items()
-            if channel.kind == "webhook"
-        }
+    async def _generate_secrets(self, config: Config) -> None:
+        webhooks = [name for name, channel in config.channels.items() if channel.kind == "webhook"]
+        self._secrets = await self.store.write(lambda tx: webhook_secrets(tx, webhooks))
 
     async def _look_for_tokens(self) -> None:
         """Refuse to serve others without any token."""
@@ -296,13 +292,8 @@ class Daemon:
             log.warning("config_needs_restart", sections=["server", "database"])
         config = config.model_copy(update={"server": self.config.server, "database": self.config.database})
         self.config = config
-        self._generated_secrets = await self.store.write(self._webhook_secrets)
+        await self._generate_secrets(config)
         senders = self._senders(config)
         self.context.rules = rules_of(config, {name: sender.target for name, sender in senders.items()})
         self.context.config = config
         self.worker.replace_senders(senders)
-
-
-def generate_webhook_secret() -> str:
-    """A fresh Standard Webhooks secret: 256 random bits."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()

@@ -97,3 +97,8 @@ def jitter() -> float:
 def random_id(prefix: str = "") -> str:
     """An unguessable identifier, 128 bits, for requests and replicas."""
     return prefix + secrets.token_hex(16)
+
+
+def random_bytes(count: int) -> bytes:
+    """Unguessable bytes, for keys."""
+    return secrets.token_bytes(count)

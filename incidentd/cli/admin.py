@@ -76,20 +76,14 @@ def channels(config_path: Path) -> None:
 
 
 async def _generated(store: Store, config: Config) -> dict[str, str]:
-    from incidentd.app import generate_webhook_secret
-    from incidentd.store import settings
+    from incidentd.workflows.secrets import webhook_secrets
 
     names = [
         name
         for name, channel in config.channels.items()
         if channel.kind == "webhook" and not getattr(channel, "secret", None)
     ]
-    return await store.write(
-        lambda tx: {
-            name: settings.get_or_create(tx, f"webhook_secret:{name}", generate_webhook_secret)
-            for name in names
-        }
-    )
+    return await store.write(lambda tx: webhook_secrets(tx, names))
 
 
 @click.command("check-database")

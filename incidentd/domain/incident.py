@@ -151,6 +151,13 @@ class Incident:
         return max(now, *[at for at in known if at is not None])
 
 
+def restore(values: Mapping[str, object]) -> Incident:
+    """The incident with exactly these fields, as it was stored."""
+    incident = object.__new__(Incident)
+    incident.__dict__.update(values)
+    return incident
+
+
 def evolve(incident: Incident, **changes: object) -> Incident:
     """`dataclasses.replace` at a quarter of its price, for the hot path. The names in `changes` must be fields."""
     after = object.__new__(Incident)

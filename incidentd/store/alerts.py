@@ -102,18 +102,31 @@ _insert = insert(schema.alerts)
 _insert_occurrence = insert(schema.occurrences)
 _update = update_by_id(
     schema.alerts,
-    ["annotations", "generator_url", "cut", "starts_at", "ends_at", "last_seen_at", "incident_id", "occurrences"],
+    [
+        "annotations",
+        "generator_url",
+        "cut",
+        "starts_at",
+        "ends_at",
+        "last_seen_at",
+        "incident_id",
+        "occurrences",
+    ],
 )
 _seen = Prepared(
-    lambda pg: sa.update(schema.alerts)
-    .where(among(_a.id, "ids", postgresql=pg))
-    .values(last_seen_at=sa.bindparam("last_seen_at")),
+    lambda pg: (
+        sa.update(schema.alerts)
+        .where(among(_a.id, "ids", postgresql=pg))
+        .values(last_seen_at=sa.bindparam("last_seen_at"))
+    ),
     ["ids", "last_seen_at"],
 )
 _update_occurrence = Prepared(
-    lambda _: sa.update(schema.occurrences)
-    .where(_o.alert_id == sa.bindparam("alert"), _o.starts_at == sa.bindparam("start"))
-    .values(ends_at=sa.bindparam("ends_at"), incident_id=sa.bindparam("incident_id")),
+    lambda _: (
+        sa.update(schema.occurrences)
+        .where(_o.alert_id == sa.bindparam("alert"), _o.starts_at == sa.bindparam("start"))
+        .values(ends_at=sa.bindparam("ends_at"), incident_id=sa.bindparam("incident_id"))
+    ),
     ["ends_at", "incident_id", "alert", "start"],
 )
 
@@ -205,7 +218,9 @@ def search(
         query = query.where(_a.fingerprint == fingerprint)
     if before is not None:
         query = query.where(_a.id < before)
-    return [(row.id, _view(row, row.starts_at, row.ends_at), row.incident_id) for row in tx.conn.execute(query)]
+    return [
+        (row.id, _view(row, row.starts_at, row.ends_at), row.incident_id) for row in tx.conn.execute(query)
+    ]
 
 
 def _record(row: Any) -> AlertRecord:

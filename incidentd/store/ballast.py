@@ -11,7 +11,9 @@ SIZE = 8 * 1024 * 1024
 
 
 class Ballast:
-    """A file beside the database that is given up at the first "disk full" and made again when there is room."""
+    """A file beside the database that is given up at the first "disk full" and made again when there is
+    room.
+    """
 
     def __init__(self, database: Path, size: int = SIZE) -> None:
         """`size` in bytes."""
@@ -24,7 +26,8 @@ class Ballast:
         return self.path.exists()
 
     def ensure(self) -> bool:
-        """Make the file if it is missing and there is room for half as much again; True if it is there afterwards.
+        """Make the file if it is missing and there is room for half as much again; True if it is there
+        afterwards.
 
         Blocks for the time it takes to write and sync it: call it in a thread.
         """
@@ -53,7 +56,8 @@ class Ballast:
         return self.path.with_name(f"{self.path.name}.tmp")
 
     def _write(self) -> None:
-        # Really written, with bytes that do not compress: a hole or zeros would free nothing on some file systems.
+        # Really written, with bytes that do not compress: a hole or zeros would free nothing on some file
+        # systems.
         with self._unfinished.open("wb") as file:
             left = self._size
             while left > 0:

@@ -1,14 +1,15 @@
 """Units of work: how a plain function becomes one transaction, on SQLite and on PostgreSQL.
 
-A unit of work is an ordinary function of a `Tx`. It cannot await, so no I/O can slip into a transaction, and it
-runs to its end whatever happens to the task that asked for it. It may run more than once (after a conflict, or
-when room was made on a full disk), so it must not change anything but the database.
+A unit of work is an ordinary function of a `Tx`. It cannot await, so no I/O can slip into a transaction, and
+it runs to its end whatever happens to the task that asked for it. It may run more than once (after a
+conflict, or when room was made on a full disk), so it must not change anything but the database.
 
-SQLite: writes run in one dedicated thread on one connection with BEGIN IMMEDIATE, one hop per unit of work; the
-thread is the queue, so there is nothing to lock and nothing to cancel. Reads go through a small aiosqlite pool.
-PostgreSQL: both go through asyncpg. Writes are READ COMMITTED: who changes incidents takes the locks of their
-groups (`incidents.lock_groups`) or rows first and reads afterwards, so it sees what the other committed; what still
-collides (unique violation, deadlock) is rolled back and run again. Reads are REPEATABLE READ, that is one snapshot.
+SQLite: writes run in one dedicated thread on one connection with BEGIN IMMEDIATE, one hop per unit of work;
+the thread is the queue, so there is nothing to lock and nothing to cancel. Reads go through a small aiosqlite
+pool. PostgreSQL: both go through asyncpg. Writes are READ COMMITTED: who changes incidents takes the locks of
+their groups (`incidents.lock_groups`) or rows first and reads afterwards, so it sees what the other
+committed; what still collides (unique violation, deadlock) is rolled back and run again. Reads are REPEATABLE
+READ, that is one snapshot.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class Store:
     ) -> None:
         """`busy_timeout`: seconds to wait for another process that holds SQLite's lock.
 
-        `on_full` is called in the writer's thread when the disk is full; True if it made room: the unit of work is
-        then tried once more. Raises `StoreUnavailableError` if the SQLite file cannot be used.
+        `on_full` is called in the writer's thread when the disk is full; True if it made room: the unit of
+        work is then tried once more. Raises `StoreUnavailableError` if the SQLite file cannot be used.
         """
         self.url = sa.make_url(url)
         self.postgresql = self.url.get_backend_name() == "postgresql"
@@ -89,8 +90,8 @@ class Store:
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a read-write transaction and commit it.
 
-        Raises `StoreUnavailableError` when the database cannot take it now, `StoreRejectedError` when it refuses
-        the values, and whatever `work` itself raises, after a rollback.
+        Raises `StoreUnavailableError` when the database cannot take it now, `StoreRejectedError` when it
+        refuses the values, and whatever `work` itself raises, after a rollback.
         """
         self._check_open()
         if self._thread is not None:

@@ -11,18 +11,21 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 
 UNIQUE_VIOLATION = "23505"
 _CONFLICTS = frozenset({"40001", "40P01", UNIQUE_VIOLATION})
-"""PostgreSQL: serialization failure, deadlock, unique violation between replicas. The retry sees the other's rows."""
+"""PostgreSQL: serialization failure, deadlock, unique violation between replicas. The retry sees the other's
+rows."""
 
 _LATER = frozenset({"08", "25", "28", "3D", "53", "55", "57", "58", "XX"})
-"""Classes of SQLSTATE that say nothing about the values: connection, transaction state (a stand-by is read-only),
-login, no such database, resources, locks, operator intervention, system, internal."""
+"""Classes of SQLSTATE that say nothing about the values: connection, transaction state (a stand-by is
+read-only), login, no such database, resources, locks, operator intervention, system, internal."""
 
 _FULL = frozenset({sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 """Besides SQLITE_FULL: an exceeded quota, and no room to grow the shared-memory file."""
 
 
 class StoreUnavailableError(Exception):
-    """The database cannot commit now (locked, full, gone). Nothing was written; trying again later may work."""
+    """The database cannot commit now (locked, full, gone). Nothing was written; trying again later may
+    work.
+    """
 
 
 class StoreRejectedError(Exception):
@@ -49,8 +52,8 @@ def translated() -> Iterator[None]:
     except (UnicodeEncodeError, OverflowError) as error:
         # Half a surrogate pair, or a number beyond 64 bits: sqlite3 raises these before it asks SQLite.
         raise StoreRejectedError(brief(error)) from error
+    # asyncpg's refusals while connecting (wrong password, too many clients, starting up) come unwrapped.
     except Exception as error:
-        # asyncpg's refusals while connecting (wrong password, too many clients, starting up) come unwrapped.
         state = getattr(error, "sqlstate", None)
         if not isinstance(state, str):
             raise

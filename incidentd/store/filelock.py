@@ -7,12 +7,15 @@ import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from incidentd.store.errors import StoreUnavailableError
 
 
 class FileLock:
-    """An exclusive lock beside a database, held until released; the kernel releases it when the process dies."""
+    """An exclusive lock beside a database, held until released; the kernel releases it when the process
+    dies.
+    """
 
     def __init__(self, database: Path) -> None:
         # Resolved: two names for one database must meet at one lock.
@@ -56,7 +59,7 @@ class FileLock:
         if file is not None:
             os.close(file)
 
-    def __enter__(self) -> FileLock:
+    def __enter__(self) -> Self:
         self.acquire()
         return self
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidentd.domain.figures import IncidentFacts
-from incidentd.domain.incident import Incident, State
+from incidentd.domain.incident import Incident, State, restore
 from incidentd.domain.severity import Severity
 from incidentd.store import schema
 from incidentd.store.codec import dumps, instant, instant_or_none, loads, micros, micros_or_none
@@ -39,7 +39,9 @@ _open_by_group = Prepared(
     ["groups"],
 )
 _by_id = Prepared(
-    lambda pg: _for_update(sa.select(schema.incidents).where(among(_i.id, "ids", postgresql=pg)), postgresql=pg),
+    lambda pg: _for_update(
+        sa.select(schema.incidents).where(among(_i.id, "ids", postgresql=pg)), postgresql=pg
+    ),
     ["ids"],
 )
 _resolved_since = Prepared(
@@ -53,10 +55,12 @@ _resolved_since = Prepared(
 )
 _due = {
     column: Prepared(
-        lambda _, column=column: sa.select(schema.incidents)  # type: ignore[misc]
-        .where(sa.text(f"{column} IS NOT NULL"), _i[column] <= sa.bindparam("now"))
-        .order_by(_i.id)
-        .limit(sa.bindparam("n")),
+        lambda _, column=column: (
+            sa.select(schema.incidents)  # type: ignore[misc]
+            .where(sa.text(f"{column} IS NOT NULL"), _i[column] <= sa.bindparam("now"))
+            .order_by(_i.id)
+            .limit(sa.bindparam("n"))
+        ),
         ["now", "n"],
     )
     for column in ("snoozed_until", "held_until")
@@ -66,14 +70,16 @@ _due = {
 def lock_groups(tx: Tx, groups: Iterable[str]) -> None:
     """Make replicas that work on the same groups take turns, in a fixed order so that they cannot deadlock.
 
-    Rows that do not exist yet cannot be locked, so the lock is on the key, folded into a few hundred slots: the
-    body of ten thousand groups must not exhaust the server's lock table. SQLite has one writer anyway.
+    Rows that do not exist yet cannot be locked, so the lock is on the key, folded into a few hundred slots:
+    the body of ten thousand groups must not exhaust the server's lock table. SQLite has one writer anyway.
     """
     if not tx.postgresql:
         return
     slots = sorted({_slot(group) for group in groups})
     if slots:
-        tx.conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7265, slot) FROM unnest($1::int[]) AS slot", (slots,))
+        tx.conn.exec_driver_sql(
+            "SELECT pg_advisory_xact_lock(7265, slot) FROM unnest($1::int[]) AS slot", (slots,)
+        )
 
 
 def _slot(group: str) -> int:
@@ -143,7 +149,12 @@ def search(tx: Tx, wanted: Search) -> list[Incident]:
     if wanted.service is not None:
         query = query.where(_i.service == wanted.service)
     if wanted.text:
-        query = query.where(sa.or_(_i.title.icontains(wanted.text, autoescape=True), _i.group_key.icontains(wanted.text, autoescape=True)))
+        query = query.where(
+            sa.or_(
+                _i.title.icontains(wanted.text, autoescape=True),
+                _i.group_key.icontains(wanted.text, autoescape=True),
+            )
+        )
     if wanted.since is not None:
         query = query.where(_i.opened_at >= micros(wanted.since))
     if wanted.acknowledged_by is not None:
@@ -187,42 +198,37 @@ def facts_since(tx: Tx, since: datetime, service: str | None = None) -> list[Inc
     ]
 
 
+_DECODERS: tuple[tuple[str, Callable[[Any], object]], ...] = (
+    ("state", State),
+    ("severity", Severity),
+    ("labels", loads),
+    ("notify", lambda text: tuple(loads(text))),
+    ("counts", bool),
+    ("update_queued", bool),
+    ("opened_at", instant),
+    ("started_at", instant),
+    *[
+        (name, instant_or_none)
+        for name in (
+            "first_acknowledged_at",
+            "acknowledged_at",
+            "resolved_at",
+            "ended_at",
+            "snoozed_until",
+            "held_until",
+            "last_at",
+        )
+    ],
+)
+"""Columns that are not stored as the field has them."""
+
+
 def decode(row: Any) -> Incident:
-    """The incident of a row."""
-    return Incident(
-        id=row.id,
-        source=row.source,
-        group_key=row.group_key,
-        title=row.title,
-        state=State(row.state),
-        severity=Severity(row.severity),
-        service=row.service,
-        labels=loads(row.labels),
-        notify=tuple(loads(row.notify)),
-        route=row.route,
-        escalation=row.escalation,
-        opened_at=instant(row.opened_at),
-        started_at=instant(row.started_at),
-        first_acknowledged_at=instant_or_none(row.first_acknowledged_at),
-        acknowledged_at=instant_or_none(row.acknowledged_at),
-        acknowledged_by=row.acknowledged_by,
-        resolved_at=instant_or_none(row.resolved_at),
-        resolved_by=row.resolved_by,
-        ended_at=instant_or_none(row.ended_at),
-        counts=bool(row.counts),
-        snoozed_until=instant_or_none(row.snoozed_until),
-        held_until=instant_or_none(row.held_until),
-        reopen_count=row.reopen_count,
-        episode=row.episode,
-        alerts_firing=row.alerts_firing,
-        alerts_total=row.alerts_total,
-        last_seq=row.last_seq,
-        update_queued=bool(row.update_queued),
-        runbook_url=row.runbook_url,
-        declared_by=row.declared_by,
-        truncated=row.truncated,
-        last_at=instant_or_none(row.last_at),
-    )
+    """The incident of a row. Columns are named like fields; intake decodes one for every group that changes."""
+    values = dict(zip(_COLUMNS, row, strict=True))
+    for name, decoder in _DECODERS:
+        values[name] = decoder(values[name])
+    return restore(values)
 
 
 def _values(i: Incident) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Bring a database to this version's schema: whole or not at all, with a backup, safe when replicas start together."""
+"""Bring a database to this version's schema: whole or not at all, with a backup, safe when replicas start
+together.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from incidentd.store.engine import place_of, postgresql_engine
 from incidentd.store.errors import ConflictError, StoreRejectedError, StoreUnavailableError, translated
 
 HEAD = "0001"
-"""The newest migration. Compared first, for importing Alembic takes a third of a second; a test keeps it true."""
+"""The newest migration. Compared first, for importing Alembic takes a third of a second; a test keeps it
+true."""
 
 _VERSION_TABLE = "alembic_version"
 _LOCK = "SELECT pg_advisory_xact_lock(7265, -1)"
@@ -34,7 +37,9 @@ class NotOurDatabaseError(StoreUnavailableError):
 
 @dataclass(frozen=True, slots=True)
 class MigrationResult:
-    """What `migrate` did. `before` is None for a fresh database; equal versions mean there was nothing to do."""
+    """What `migrate` did. `before` is None for a fresh database; equal versions mean there was nothing to
+    do.
+    """
 
     before: str | None
     after: str
@@ -45,8 +50,8 @@ class MigrationResult:
 async def migrate(store_url: str) -> MigrationResult:
     """Bring the database to `HEAD`. Call it before a `Store` is opened on it.
 
-    A failed migration changes nothing and can be tried again. Raises `SchemaTooNewError`, `NotOurDatabaseError`,
-    or `StoreUnavailableError` when the database cannot be reached or changed.
+    A failed migration changes nothing and can be tried again. Raises `SchemaTooNewError`,
+    `NotOurDatabaseError`, or `StoreUnavailableError` when the database cannot be reached or changed.
     """
     url = sa.make_url(store_url)
     if url.get_backend_name() != "postgresql":
@@ -91,7 +96,9 @@ def migrate_file(store_url: str) -> MigrationResult:
 
 
 def version_of(connection: sa.Connection) -> str | None:
-    """The version of the schema, None for an empty database. Raises what `migrate` raises for a foreign one."""
+    """The version of the schema, None for an empty database. Raises what `migrate` raises for a foreign
+    one.
+    """
     if connection.dialect.name == "postgresql":
         listed = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
     else:
@@ -149,7 +156,9 @@ def _check_references(connection: sa.Connection) -> None:
 
 
 def _back_up(path: Path, version: str) -> Path:
-    """Copy the database beside itself. An older copy of the same version is replaced: it comes from a failed try."""
+    """Copy the database beside itself. An older copy of the same version is replaced: it comes from a failed
+    try.
+    """
     backup = path.with_name(f"{path.name}.{version}.bak")
     unfinished = path.with_name(f"{backup.name}.tmp")
     unfinished.unlink(missing_ok=True)

@@ -1,4 +1,6 @@
-"""Statements compiled once per database and run with plain tuples: the hot path pays for SQL, not for building it."""
+"""Statements compiled once per database and run with plain tuples: the hot path pays for SQL, not for
+building it.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class Prepared:
     """
 
     def __init__(self, build: Callable[[bool], sa.ClauseElement], parameters: Sequence[str]) -> None:
-        """`build` is told whether it is for PostgreSQL; `parameters` fixes the order of the tuples passed later."""
+        """`build` is told whether it is for PostgreSQL; `parameters` fixes the order of the tuples passed
+        later.
+        """
         self._build = build
         self._parameters = tuple(parameters)
         self._texts: dict[bool, _Text] = {}
@@ -114,7 +118,9 @@ def update_by_id(table: sa.Table, columns: Sequence[str]) -> Prepared:
 
 
 def among(column: sa.ColumnElement[Any], parameter: str, *, postgresql: bool) -> sa.ColumnElement[bool]:
-    """`column` is one of a list passed as ONE parameter made by `values_of`: the statement's text never changes."""
+    """`column` is one of a list passed as ONE parameter made by `values_of`: the statement's text never
+    changes.
+    """
     if postgresql:
         array: sa.BindParameter[Any] = sa.bindparam(parameter, type_=_array_of(column))
         return column == sa.any_(array)

@@ -1,6 +1,8 @@
-"""Forgetting, in batches: each function is one short unit of work and says how much it did, so it can be resumed.
+"""Forgetting, in batches: each function is one short unit of work and says how much it did, so it can be
+resumed.
 
-Rows get their numbers in the order of time, so the old ones are at the low end and no index on time is needed.
+Rows get their numbers in the order of time, so the old ones are at the low end and no index on time is
+needed.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ def delete_incidents(tx: Tx, resolved_before: datetime, batch: int) -> int:
     ids = tx.conn.execute(old).scalars().all()
     if not ids:
         return 0
-    members = tx.conn.execute(sa.select(_o.alert_id).where(_o.incident_id.in_(ids)).distinct()).scalars().all()
+    members = (
+        tx.conn.execute(sa.select(_o.alert_id).where(_o.incident_id.in_(ids)).distinct()).scalars().all()
+    )
     for table in (schema.timeline, schema.deliveries, schema.references, schema.occurrences):
         tx.conn.execute(sa.delete(table).where(table.c.incident_id.in_(ids)))
     _delete_ended_without_occurrences(tx, members)
@@ -97,7 +101,9 @@ def delete_unplaced_alerts(tx: Tx, seen_before: datetime, after: int, batch: int
 
 
 def delete_abandoned_alerts(tx: Tx, seen_before: datetime, after: int, batch: int) -> Walked:
-    """Forget alerts that fire for ever by their last word, though nobody has repeated it and their incident is gone."""
+    """Forget alerts that fire for ever by their last word, though nobody has repeated it and their incident
+    is gone.
+    """
     return _delete_alerts(tx, sa.text("alerts.ends_at IS NULL"), seen_before, after, batch)
 
 

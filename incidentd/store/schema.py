@@ -1,7 +1,7 @@
 """The tables. Times are integer microseconds since the epoch (UTC); JSON is text; both databases look alike.
 
-Hot-path rule: every statement that intake or delivery runs is an index look-up, so the cost of an alert does not
-grow with what is already stored. Indexes that only concern live rows are partial and stay small.
+Hot-path rule: every statement that intake or delivery runs is an index look-up, so the cost of an alert does
+not grow with what is already stored. Indexes that only concern live rows are partial and stay small.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ alerts = Table(
 )
 _firing = text("ends_at IS NULL")
 Index("ix_alerts_firing", alerts.c.id, sqlite_where=_firing, postgresql_where=_firing)
-# Not on last_seen_at, though housekeeping looks for that: PostgreSQL could then not update it in place (HOT), and
-# every repeat of every alert would write into every index.
+# Not on last_seen_at, though housekeeping looks for that: PostgreSQL could then not update it in place (HOT),
+# and every repeat of every alert would write into every index.
 _unplaced = text("incident_id IS NULL")
 Index("ix_alerts_unplaced", alerts.c.id, sqlite_where=_unplaced, postgresql_where=_unplaced)
 

@@ -40,7 +40,9 @@ def reader(url: sa.URL, busy_timeout: float) -> AsyncEngine:
 
 
 def migrator(url: sa.URL) -> sa.Engine:
-    """The engine that changes the schema: foreign keys off, for a rebuilt table would take its children along."""
+    """The engine that changes the schema: foreign keys off, for a rebuilt table would take its children
+    along.
+    """
     engine = sa.create_engine(
         url.set(drivername="sqlite+pysqlite"), poolclass=sa.pool.NullPool, connect_args={"timeout": 5}
     )
@@ -58,9 +60,10 @@ def _events(engine: sa.Engine, begin: str, pragmas: tuple[str, ...], busy_timeou
         "temp_store=MEMORY",
     )
 
-    # The driver's own transaction mode has neither transactional DDL nor snapshot reads: we send BEGIN ourselves.
+    # The driver's own transaction mode has neither transactional DDL nor snapshot reads: we send BEGIN
+    # ourselves.
     @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - sqlite3's or aiosqlite's
+    def _connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (*common, *pragmas):
@@ -84,8 +87,8 @@ def file_of(url: sa.URL) -> Path:
 def prepare(path: Path) -> None:
     """Make the folder and look whether the database can be used.
 
-    Raises `StoreUnavailableError` that says what to do. Takes milliseconds whatever the size of the file: a whole
-    check is `check`.
+    Raises `StoreUnavailableError` that says what to do. Takes milliseconds whatever the size of the file: a
+    whole check is `check`.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,9 @@ _insert = insert(schema.timeline)
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """One line as it stands in the timeline. `id` orders all incidents' entries, `seq` those of one incident."""
+    """One line as it stands in the timeline. `id` orders all incidents' entries, `seq` those of one
+    incident.
+    """
 
     id: int
     incident_id: int
@@ -38,7 +40,8 @@ def append(tx: Tx, entries: Sequence[tuple[int, int, datetime, Entry]]) -> None:
     if not entries:
         return
     if tx.postgresql:
-        # Readers follow the ids (`after`): whoever took lower ones must not commit later than a reader sees higher ones.
+        # Readers follow the ids (`after`): whoever took lower ones must not commit later than a reader sees
+        # higher ones.
         tx.conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7265, -2)")
     ids = Ids(tx, schema.timeline, len(entries))
     _insert.many(

@@ -52,7 +52,11 @@ def add(tx: Tx, token: StoredToken) -> bool:
 
 def revoke(tx: Tx, name: str, now: datetime) -> bool:
     """Make a token worthless at once; False if there is none of that name in force."""
-    statement = sa.update(schema.tokens).where(_t.name == name, _t.revoked_at.is_(None)).values(revoked_at=micros(now))
+    statement = (
+        sa.update(schema.tokens)
+        .where(_t.name == name, _t.revoked_at.is_(None))
+        .values(revoked_at=micros(now))
+    )
     return tx.conn.execute(statement).rowcount == 1
 
 

@@ -24,7 +24,9 @@ async def search(call: Call) -> web.Response:
             limit=query.limit + 1,
         )
     )
-    return call.answer(page_json(found, query.limit, lambda row: row[0], lambda row: alert_json(row[1], row[2])))
+    return call.answer(
+        page_json(found, query.limit, lambda row: row[0], lambda row: alert_json(row[1], row[2]))
+    )
 
 
 async def quarantined(call: Call) -> web.Response:

@@ -46,7 +46,7 @@ async def stream(call: Call) -> web.StreamResponse:
         await response.prepare(call.request)
         with contextlib.suppress(ConnectionError, TimeoutError):
             await _write(response, b"retry: 2000\n\n")
-            await _follow(context, response, wake, last)
+            await _follow(call, response, wake, last)
     finally:
         call.desk.hub.leave(wake)
     return response
@@ -62,10 +62,12 @@ def _start(call: Call) -> int | None:
     return int(given)
 
 
-async def _follow(context: Context, response: web.StreamResponse, wake: asyncio.Event, last: int) -> None:
+async def _follow(call: Call, response: web.StreamResponse, wake: asyncio.Event, last: int) -> None:
+    context = call.desk.context
     gaps, clock = GapWatch(context), context.clock
     sent_at = clock.monotonic()
-    while not context.stopping.is_set():
+    # A client that left is not told to handlers otherwise; it would take a place until the next write.
+    while not context.stopping.is_set() and call.request.transport is not None:
         wake.clear()
         entries = gaps.ready(last, await _read(context, last))
         if entries:

@@ -103,7 +103,11 @@ def _channels(context: Context) -> list[dict[str, Any]]:
         _check(
             f"channel {channel.name}",
             DEGRADED if channel.up is False else HEALTHY,
-            (channel.last_error or "") if channel.up is False else "not used yet" if channel.up is None else "",
+            (channel.last_error or "")
+            if channel.up is False
+            else "not used yet"
+            if channel.up is None
+            else "",
         )
         for channel in context.channel_health()
     ]

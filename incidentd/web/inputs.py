@@ -24,7 +24,9 @@ def read_query(model: type[M], request: web.Request) -> M:
         if key in model.model_fields and model.model_fields[key].annotation == tuple[str, ...]:
             given[key] = tuple(values)
         elif len(values) > 1:
-            raise Problem(400, "a query parameter is given twice", members=_one(f"?{key[:64]}", "given twice"))
+            raise Problem(
+                400, "a query parameter is given twice", members=_one(f"?{key[:64]}", "given twice")
+            )
         else:
             given[key] = values[0]
     try:
@@ -59,7 +61,10 @@ def _places(error: ValidationError, first: str, between: str) -> dict[str, Any]:
     found = error.errors(include_url=False, include_input=False, include_context=False)
     return {
         "errors": [
-            {"at": first + between.join(str(part)[:64] for part in item["loc"]), "detail": _words(item["msg"])}
+            {
+                "at": first + between.join(str(part)[:64] for part in item["loc"]),
+                "detail": _words(item["msg"]),
+            }
             for item in found[:50]
         ]
     }

@@ -73,7 +73,9 @@ def refuse(desk: Desk, request_id_: str, problem: Problem) -> web.Response:
     """The answer that tells of a problem."""
     headers = desk.headers(request_id_, PROBLEM)
     headers.update(problem.headers)
-    return web.Response(body=orjson.dumps(problem.document(request_id_)), status=problem.status, headers=headers)
+    return web.Response(
+        body=orjson.dumps(problem.document(request_id_)), status=problem.status, headers=headers
+    )
 
 
 def _of_http(error: web.HTTPException) -> Problem:
@@ -96,6 +98,9 @@ def _note(desk: Desk, request: web.Request, op: Op | None, status: int, seconds:
         desk.seldom.warn(f"http_{status}", **values)
     elif status < 400 and request.method in {"GET", "HEAD"}:
         # Reading changes nothing: dashboards and scrapes would bury what does.
+        log.debug("http_request", **values)
+    elif status < 400 and request.method in {"GET", "HEAD"}:
+        # Probes and scrapes come every few seconds for ever.
         log.debug("http_request", **values)
     else:
         log.info("http_request", **values)

@@ -76,7 +76,9 @@ class _Schemas:
     """The JSON Schemas of every model, generated in one go so that shared parts have one name."""
 
     def __init__(self, ops: Sequence[Op]) -> None:
-        wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemDocument, "serialization"): None}
+        wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {
+            (ProblemDocument, "serialization"): None
+        }
         for op in ops:
             for model, mode in _models(op):
                 wanted[model, mode] = None
@@ -111,7 +113,10 @@ def _operation(op: Op, method: str, schemas: _Schemas) -> Json:
     if op.access != PUBLIC:
         described["x-scope"] = op.access.value
     if op.webhook:
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
     elif op.body is not None:
         schema = schemas.ref(op.body, "validation")
         needed = any(field.is_required() for field in op.body.model_fields.values())

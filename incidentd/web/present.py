@@ -120,4 +120,7 @@ def page_json(found: Sequence[T], limit: int, key: Callable[[T], int], show: Cal
     """One page of a list that was asked for one item more than `limit`, to know whether there are more."""
     items = found[:limit]
     more = len(found) > limit
-    return {"items": [show(item) for item in items], "next_cursor": cursor_of(key(items[-1])) if more else None}
+    return {
+        "items": [show(item) for item in items],
+        "next_cursor": cursor_of(key(items[-1])) if more else None,
+    }

@@ -20,6 +20,9 @@ from incidentd.web.op import Op
 from incidentd.web.problems import Problem
 from incidentd.web.routes import OPS
 
+KEEPALIVE_SECONDS: Final = 900.0
+"""Idle connections are cut after this long. Alertmanager's client gives them up after five minutes, so it never
+posts into one that is being closed."""
 HEADER_SECONDS: Final = 5.0
 """How long a client may take to send its request's headers; then the connection is cut."""
 
@@ -138,4 +141,4 @@ def harden(runner: web.AppRunner) -> None:
     server: Any = runner.server
     server.__class__ = DeadlineServer
     server.desk = runner.app[DESK]
-    server._kwargs["auto_decompress"] = False  # noqa: SLF001 - its only door
+    server._kwargs |= {"auto_decompress": False, "keepalive_timeout": KEEPALIVE_SECONDS}  # noqa: SLF001 - its only door

@@ -36,7 +36,9 @@ async def _serve(call: Call, name: str, content_type: str) -> web.Response:
         # Public by intent and without credentials: status widgets on other sites read it.
         headers["Access-Control-Allow-Origin"] = "*"
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    known = [tag.strip().removeprefix("W/") for tag in call.request.headers.get("If-None-Match", "").split(",")]
+    known = [
+        tag.strip().removeprefix("W/") for tag in call.request.headers.get("If-None-Match", "").split(",")
+    ]
     if etag in known or "*" in known:
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, headers=headers)

@@ -186,7 +186,8 @@ def stamp(at: datetime) -> str:
 
 def _html(name: str, words: str, found: tuple[Fare, ...]) -> bytes:
     rows = "".join(
-        f"<li>{html.escape(_named(fare))}: <strong>{_WORDS[fare.effect.value]}</strong></li>" for fare in found
+        f"<li>{html.escape(_named(fare))}: <strong>{_WORDS[fare.effect.value]}</strong></li>"
+        for fare in found
     )
     listed = f"<h2>Components</h2><ul>{rows}</ul>" if rows else ""
     title = f"{html.escape(name)}: {words}"

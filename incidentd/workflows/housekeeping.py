@@ -31,12 +31,14 @@ class Cleared:
 async def housekeep(store: Store, retention: Retention, now: datetime) -> Cleared:
     """Forget what is too old, then give the space of SQLite's write-ahead log back.
 
-    Many short transactions: intake and delivery get their turn between any two. It can be stopped anywhere and
-    goes on next time; replicas may run it at once. Raises `StoreUnavailableError`.
+    Many short transactions: intake and delivery get their turn between any two. It can be stopped anywhere
+    and goes on next time; replicas may run it at once. Raises `StoreUnavailableError`.
     """
     forgotten, told = now - retention.incidents, now - retention.deliveries
     incidents = await _emptied(
-        store, lambda tx: store_retention.delete_incidents(tx, forgotten, INCIDENTS_AT_ONCE), INCIDENTS_AT_ONCE
+        store,
+        lambda tx: store_retention.delete_incidents(tx, forgotten, INCIDENTS_AT_ONCE),
+        INCIDENTS_AT_ONCE,
     )
     deliveries = await _walked(store, partial(_deliveries, told))
     bad = now - retention.quarantine

@@ -135,7 +135,7 @@ class _Book:
         elif newer:
             current = self._next(record, alert, sighting)
         elif sighting is not Sighting.HEARTBEAT:
-            current.ends_at, current.reason = None, sighting.value
+            current.ends_at, current.reason = None, current.reason or sighting.value
         elif current.incident_id is None and (alert.ends_at is None or alert.ends_at >= current.starts_at):
             current.ends_at = alert.ends_at
         self._keep(current)

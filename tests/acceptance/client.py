@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,8 +47,10 @@ class Client:
         self, method: str, path: str, data: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One request, as it is; redirects are not followed."""
+        # aiohttp warns of large bodies that are not files.
+        sent = None if data is None else io.BytesIO(data)
         async with self._session.request(
-            method, self.url + path, data=data, headers=headers, allow_redirects=False
+            method, self.url + path, data=sent, headers=headers, allow_redirects=False
         ) as response:
             return Answer(response.status, response.headers, await response.text())
 
@@ -97,6 +100,11 @@ class Client:
     async def deliveries(self) -> list[Any]:
         """Everything that was or will be told."""
         return await self.all("/api/v1/deliveries")
+
+    async def nothing_waits(self) -> bool:
+        """True if every delivery is done."""
+        states = [await self.all(f"/api/v1/deliveries?state={state}") for state in ("pending", "leased")]
+        return not any(states)
 
     async def metric(self, name: str, **labels: str) -> float:
         """The sum of the series of `name` that carry `labels`."""

@@ -98,6 +98,11 @@ class Process:
             await self._reader
         return status
 
+    @property
+    def running(self) -> bool:
+        """True from a start to the next end."""
+        return self._process is not None and self._process.returncode is None
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal and go on."""
         assert self._process is not None

@@ -116,6 +116,11 @@ class Office:
         for worker in self.workers:
             await worker.stop(0.05)
 
+    def wake(self) -> None:
+        """What the daemon does after a commit that told somebody something."""
+        for worker in self.workers:
+            worker.wake()
+
     async def later(self, seconds: float) -> None:
         """Move the clock and let the workers do what is due then."""
         self.clock.set(self.clock.now() + timedelta(seconds=seconds))
@@ -129,11 +134,13 @@ class Office:
         declared = Declaration(title, Severity.CRITICAL, "shop", "", "alice")
         now = self.clock.now()
         done = await self.store.write(lambda tx: respond.declare(tx, declared, self.rules, now))
+        self.wake()
         return done.incident.id
 
     async def act(self, incident: int, decide: Callable[[Incident], Change]) -> None:
         now = self.clock.now()
         await self.store.write(lambda tx: respond.act(tx, incident, decide, self.rules, now))
+        self.wake()
 
     async def acknowledge(self, incident: int, who: str = "bob") -> None:
         now = self.clock.now()
@@ -155,6 +162,7 @@ class Office:
     async def note(self, incident: int, text: str = "looking") -> None:
         now = self.clock.now()
         await self.store.write(lambda tx: respond.note(tx, incident, "bob", text, self.rules, now))
+        self.wake()
 
     async def rows(self, channel: str | None = None) -> list[Delivery]:
         """The outbox, oldest first."""

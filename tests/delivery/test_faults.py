@@ -122,7 +122,7 @@ async def test_what_a_dead_daemon_had_leased_is_sent_by_the_next(office: Office)
 async def test_a_result_from_a_lost_lease_changes_nothing(office: Office) -> None:
     await office.declare()
     [late] = (await office.store.write(lambda tx: take(tx, "slow"))).leased
-    await office.store.write(lambda tx: leases.hand_back_expired(tx, NOW + LEASE * 2))
+    await office.store.write(lambda tx: leases.hand_back_all(tx, NOW))
     [new] = (await office.store.write(lambda tx: take(tx, "quick"))).leased
     assert (new.delivery.generation, new.delivery.attempts) == (2, 2)
     old = Settled(late.delivery, RETRY, decide(RETRY, late.delivery, NOW, 0.5))

@@ -26,11 +26,11 @@ async def test_a_page_is_sent_at_once_and_counted(office: Office) -> None:
 
 async def test_waking_the_worker_is_enough_to_have_a_new_row_sent(office: Office) -> None:
     chat = FakeSender()
-    worker = office.hire({"chat": chat})
+    office.hire({"chat": chat})
     await office.settled()
     await office.declare()
-    worker.wake()
     await chat.spoken_to.wait()
+    assert office.clock.now() == NOW
 
 
 async def test_the_end_waits_for_its_page_that_is_tried_again(office: Office) -> None:

@@ -1,4 +1,6 @@
-"""The cast of the store's tests: a few alerts, incidents and rules, and the instant at which it all happens."""
+"""The cast of the store's tests: a few alerts, incidents and rules, and the instant at which it all
+happens.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,5 @@
-"""Run as a program: fill a database up to the largest file this process may write, then go on with a larger one.
+"""Run as a program: fill a database up to the largest file this process may write, then go on with a larger
+one.
 
 Prints how many alerts were committed before the limit, and how many there are at the end.
 """

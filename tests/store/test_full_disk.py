@@ -54,7 +54,7 @@ def take(tx: Tx, numbers: list[int], *, firing: bool = True) -> Reception:
     return receive(tx, [post(*[alert(n, firing=firing) for n in numbers])], RULES, NOW)
 
 
-async def test_a_file_size_limit_loses_nothing_that_was_committed(tmp_path: Path) -> None:
+def test_a_file_size_limit_loses_nothing_that_was_committed(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.store.small_disk", str(tmp_path / "incidentd.db")],
         cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
@@ -120,5 +120,3 @@ def test_no_ballast_is_taken_where_there_is_no_room_or_no_right(tmp_path: Path) 
     assert not Ballast(tmp_path / "incidentd.db", size=1 << 60).ensure()
     assert not Ballast(tmp_path / "missing" / "incidentd.db").ensure()
     assert list(tmp_path.iterdir()) == []
-
-

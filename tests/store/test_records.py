@@ -48,13 +48,19 @@ async def test_an_incident_comes_back_as_it_was_with_real_booleans(store: Store)
 
 async def test_a_saved_incident_keeps_what_never_changes(store: Store) -> None:
     await store.write(lambda tx: incidents.add(tx, [incident(1)]))
-    after = replace(incident(1), state=State.ACKNOWLEDGED, acknowledged_by="alice", update_queued=True, service="x")
+    after = replace(
+        incident(1), state=State.ACKNOWLEDGED, acknowledged_by="alice", update_queued=True, service="x"
+    )
     await store.write(lambda tx: incidents.save(tx, [after]))
     assert await store.write(lambda tx: incidents.by_ids(tx, [1])) == [replace(after, service="api")]
 
 
 async def test_recently_resolved_incidents_of_a_group_are_found_by_time(store: Store) -> None:
-    rows = [resolved(1, at=NOW - DAY, group_key="g"), resolved(2, at=NOW, group_key="g"), resolved(3, group_key="h")]
+    rows = [
+        resolved(1, at=NOW - DAY, group_key="g"),
+        resolved(2, at=NOW, group_key="g"),
+        resolved(3, group_key="h"),
+    ]
     await store.write(lambda tx: incidents.add(tx, rows))
     found = await store.write(lambda tx: incidents.resolved_since(tx, ["g"], NOW - MINUTE))
     assert [i.id for i in found] == [2]
@@ -84,7 +90,9 @@ async def test_timers_are_due_at_their_instant_and_not_before(store: Store, time
         (Search(before=3, limit=1), [2]),
     ],
 )
-async def test_incidents_are_found_by_what_people_ask_for(store: Store, wanted: Search, ids: list[int]) -> None:
+async def test_incidents_are_found_by_what_people_ask_for(
+    store: Store, wanted: Search, ids: list[int]
+) -> None:
     rows = [
         incident(1, service="web", opened_at=NOW - DAY),
         incident(2, severity=Severity.WARNING, state=State.ACKNOWLEDGED, acknowledged_by="alice"),
@@ -109,7 +117,9 @@ async def test_figures_are_made_of_what_was_opened_or_resolved_lately(store: Sto
     ]
     await store.write(lambda tx: incidents.add(tx, rows))
     facts = await store.read(lambda tx: incidents.facts_since(tx, NOW - DAY))
-    assert sorted((f.service, f.resolved_at, f.ended_at) for f in facts if f.resolved_at) == [("web", NOW, NOW)]
+    assert sorted((f.service, f.resolved_at, f.ended_at) for f in facts if f.resolved_at) == [
+        ("web", NOW, NOW)
+    ]
     assert len(facts) == 2
     assert len(await store.read(lambda tx: incidents.facts_since(tx, NOW - DAY, "web"))) == 1
 
@@ -119,7 +129,11 @@ async def test_alerts_are_shown_as_they_were_in_their_incident(store: Store) -> 
     await store.write(lambda tx: receive(tx, [post(alert(1, firing=False))], RULES, NOW + MINUTE))
     (number,) = [i.id for i in await store.read(lambda tx: incidents.search(tx, Search()))]
     (view,) = await store.read(lambda tx: alerts.of_incident(tx, number, 10))
-    assert (view.status, view.ends_at, view.annotations) == ("resolved", NOW + MINUTE, {"summary": "alert 1 ✓"})
+    assert (view.status, view.ends_at, view.annotations) == (
+        "resolved",
+        NOW + MINUTE,
+        {"summary": "alert 1 ✓"},
+    )
     found = await store.read(
         lambda tx: alerts.search(tx, status="resolved", source="main", fingerprint=None, before=None, limit=9)
     )

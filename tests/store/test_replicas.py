@@ -44,7 +44,9 @@ async def test_fifty_posts_of_one_alert_at_once_are_one_incident_and_one_page(
     }  # fmt: skip
 
 
-async def test_posts_of_many_groups_in_any_order_do_not_block_each_other(replicas: tuple[Store, Store]) -> None:
+async def test_posts_of_many_groups_in_any_order_do_not_block_each_other(
+    replicas: tuple[Store, Store],
+) -> None:
     everything = [alert(n) for n in range(1, 41)]
 
     async def send(number: int) -> None:
@@ -98,11 +100,15 @@ async def test_a_reader_that_follows_the_timeline_misses_nothing(replicas: tuple
             for n in range(60)
         ]
     )
+
+    def follow(tx: Tx) -> list[int]:
+        return [entry.id for entry in timeline.after(tx, seen[-1] if seen else 0, 5)]
+
     while not writing.done():
-        fresh = await replicas[0].read(lambda tx: timeline.after(tx, seen[-1] if seen else 0, 5))
-        seen += [entry.id for entry in fresh]
+        seen += await replicas[0].read(follow)
     await writing
-    seen += [e.id for e in await replicas[0].read(lambda tx: timeline.after(tx, seen[-1] if seen else 0, 99))]
+    while fresh := await replicas[0].read(follow):
+        seen += fresh
     assert len(seen) == 60
 
 

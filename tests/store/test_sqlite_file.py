@@ -76,7 +76,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_read_only_folder_is_named(read_only: Path) -> None:
-    with pytest.raises(StoreUnavailableError, match="cannot write into .*read-only.*make it writable"):
+    with pytest.raises(StoreUnavailableError, match=r"cannot write into .*read-only.*make it writable"):
         Store(url(read_only / "incidentd.db"))
     with pytest.raises(StoreUnavailableError, match="beside the database"):
         FileLock(read_only / "incidentd.db").acquire()
@@ -91,7 +91,7 @@ def test_a_file_of_something_else_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "incidentd.db"
     path.write_text("dear diary, this is a text of some length" * 10, encoding="utf-8")
     before = path.read_bytes()
-    with pytest.raises(StoreUnavailableError, match="damaged or no database.*backup"):
+    with pytest.raises(StoreUnavailableError, match=r"damaged or no database.*backup"):
         Store(url(path))
     assert path.read_bytes() == before
 

@@ -32,7 +32,9 @@ async def test_a_group_has_any_number_of_resolved_incidents_beside_the_open_one(
 
 
 async def test_a_resolved_incident_cannot_be_opened_beside_another(store: Store) -> None:
-    await store.write(lambda tx: incidents.add(tx, [resolved(1, group_key=GROUP), incident(2, group_key=GROUP)]))
+    await store.write(
+        lambda tx: incidents.add(tx, [resolved(1, group_key=GROUP), incident(2, group_key=GROUP)])
+    )
     with pytest.raises(StoreRejectedError):
         await store.write(lambda tx: incidents.save(tx, [incident(1, group_key=GROUP)]))
 

@@ -110,7 +110,13 @@ class Daemon:
             self.context.noted.notify_all()
 
     async def call(
-        self, method: str, path: str, *, token: str | None = None, headers: Mapping[str, str] | None = None, **rest: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **rest: Any,
     ) -> tuple[aiohttp.ClientResponse, Any]:
         """One request; the answer with its JSON, or its bytes. `token` is a scope or a whole token."""
         given = dict(headers or {})
@@ -124,14 +130,17 @@ class Daemon:
             data = await answer.json(content_type=None)
         return answer, data
 
-    async def get(self, path: str, token: str | None = "read", **rest: Any) -> tuple[aiohttp.ClientResponse, Any]:
+    async def get(
+        self, path: str, token: str | None = "read", **rest: Any
+    ) -> tuple[aiohttp.ClientResponse, Any]:
         return await self.call("GET", path, token=token, **rest)
 
     async def post(
         self, path: str, body: object = None, token: str | None = "respond", **rest: Any
     ) -> tuple[aiohttp.ClientResponse, Any]:
-        given = {} if body is None else {"json": body}
-        return await self.call("POST", path, token=token, **given, **rest)
+        if body is not None:
+            rest["json"] = body
+        return await self.call("POST", path, token=token, **rest)
 
     async def alert(self, *alerts: Json, token: str = "ingest") -> Json:
         """Post a webhook body; its answer, which must be 200."""
@@ -166,7 +175,9 @@ def webhook(*alerts: Json) -> Json:
     }
 
 
-def alert(name: str = "Down", status: str = "firing", start: str = "2026-11-20T17:00:00Z", **labels: str) -> Json:
+def alert(
+    name: str = "Down", status: str = "firing", start: str = "2026-11-20T17:00:00Z", **labels: str
+) -> Json:
     """One alert of a body."""
     told = {"alertname": name, "severity": "critical", **labels}
     return {
@@ -233,5 +244,5 @@ async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
 async def until(true: Callable[[], bool]) -> None:
     """Let the loop run until `true`, at most five seconds."""
     async with asyncio.timeout(5):
-        while not true():
+        while not true():  # noqa: ASYNC110 - there is no event for what the test looks at
             await asyncio.sleep(0)

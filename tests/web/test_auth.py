@@ -31,7 +31,9 @@ def path_of(op: Op) -> str:
 async def test_every_route_of_the_router_is_in_the_table(daemon: Daemon) -> None:
     listed = {(method, path) for op in OPS for path in (op.path, *op.also) for method in op.methods}
     routed = {
-        (route.method, route.resource.canonical) for route in daemon.app.router.routes() if route.resource is not None
+        (route.method, route.resource.canonical)
+        for route in daemon.app.router.routes()
+        if route.resource is not None
     }
     assert routed == listed
 
@@ -113,7 +115,10 @@ async def test_a_reload_changes_the_tokens_at_once(start: Start) -> None:
 async def test_without_tokens_everything_is_open_to_this_machine_alone(start: Start) -> None:
     async with start(tokens=False) as daemon:
         answer, made = await daemon.post(
-            "/api/v1/incidents", {"title": "x", "severity": "info"}, None, headers={"X-Incidentd-User": "Zoë\u200b"}
+            "/api/v1/incidents",
+            {"title": "x", "severity": "info"},
+            None,
+            headers={"X-Incidentd-User": "Zoë\u200b"},
         )
         assert answer.status == 201
         _, done = await daemon.post(f"/api/v1/incidents/{made['id']}/acknowledge", None, None)
@@ -139,9 +144,15 @@ async def test_without_tokens_everything_is_open_to_this_machine_alone(start: St
     ],
     ids=str,
 )
-async def test_without_tokens_a_web_page_and_a_proxy_are_refused(start: Start, headers: dict[str, str]) -> None:
+async def test_without_tokens_a_web_page_and_a_proxy_are_refused(
+    start: Start, headers: dict[str, str]
+) -> None:
     async with start(tokens=False) as daemon:
-        for method, path in (("GET", "/api/v1/incidents"), ("POST", "/webhooks/alertmanager"), ("GET", "/metrics")):
+        for method, path in (
+            ("GET", "/api/v1/incidents"),
+            ("POST", "/webhooks/alertmanager"),
+            ("GET", "/metrics"),
+        ):
             answer, _ = await daemon.call(method, path, headers=headers)
             assert answer.status == 403
         answer, _ = await daemon.call("GET", "/api/v2/status.json", headers=headers)

@@ -25,19 +25,21 @@ async def test_a_declared_incident_is_201_with_its_place_and_is_told(daemon: Dae
 
 async def test_the_detail_holds_alerts_deliveries_runbook_and_route(daemon: Daemon) -> None:
     (number,) = (await daemon.alert(alert(service="checkout")))["incidents"]
-    for reference in (number, f"INC-{number}", f"inc-{number}"):
-        answer, shown = await daemon.get(f"/api/v1/incidents/{reference}")
-        assert answer.status == 200
-        answers.IncidentDetail.model_validate(shown)
+    _, shown = await daemon.get(f"/api/v1/incidents/{number}")
+    answers.IncidentDetail.model_validate(shown)
+    for reference in (f"INC-{number}", f"inc-{number}"):
+        assert (await daemon.get(f"/api/v1/incidents/{reference}"))[1] == shown
     assert shown["runbook"] == {"url": "https://runbooks.example/down"}
     assert shown["url"] == f"http://127.0.0.1:8650/api/v1/incidents/{number}"
     assert [a["incident_id"] for a in shown["alerts"]] == [number]
-    assert [(d["channel"], d["class"], d["state"]) for d in shown["deliveries"]] == [("console", "page", "pending")]
+    assert [(d["channel"], d["class"], d["state"]) for d in shown["deliveries"]] == [
+        ("console", "page", "pending")
+    ]
     assert shown["notify"] == ["console"]
     assert shown["opened_at"].endswith("Z")
 
 
-@pytest.mark.parametrize("reference", ["99", "INC-99", "x", "INC-", "-1", "1.0", "9" * 40, "%00", "١"])
+@pytest.mark.parametrize("reference", ["99", "INC-99", "x", "INC-", "-1", "1.0", "9" * 40, "%00", "\u0661"])
 async def test_an_incident_that_is_not_there_is_404(daemon: Daemon, reference: str) -> None:
     for answer, _ in (
         await daemon.get(f"/api/v1/incidents/{reference}"),
@@ -68,7 +70,13 @@ async def test_the_whole_life_of_an_incident(daemon: Daemon) -> None:
             assert now["snoozed_until"] is not None
     _, told = await daemon.get(f"{place}/timeline")
     assert [entry["kind"] for entry in told["items"]] == [
-        "triggered", "acknowledged", "unacknowledged", "snoozed", "note", "resolved", "reopened"
+        "triggered",
+        "acknowledged",
+        "unacknowledged",
+        "snoozed",
+        "note",
+        "resolved",
+        "reopened",
     ]
     assert {entry["actor"] for entry in told["items"]} == {"source", "responder"}
 
@@ -159,12 +167,10 @@ async def test_incidents_are_found_by_every_filter_and_page_by_page(daemon: Daem
         assert answer.status == 200, page
         answers.IncidentPage.model_validate(page)
         assert [item["id"] for item in page["items"]] == found, query
-    seen, cursor = [], ""
-    while cursor is not None:
-        _, page = await daemon.get(f"/api/v1/incidents?limit=2{cursor}")
-        seen += [item["id"] for item in page["items"]]
-        cursor = None if page["next_cursor"] is None else f"&cursor={page['next_cursor']}"
-    assert seen == [3, 2, 1]
+    _, first = await daemon.get("/api/v1/incidents?limit=2")
+    _, rest = await daemon.get(f"/api/v1/incidents?limit=2&cursor={first['next_cursor']}")
+    assert [item["id"] for item in first["items"] + rest["items"]] == [3, 2, 1]
+    assert rest["next_cursor"] is None
 
 
 @pytest.mark.parametrize(

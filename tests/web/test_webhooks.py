@@ -38,10 +38,14 @@ async def test_both_methods_and_both_spellings_are_taken_without_a_redirect(
 
 
 async def test_the_request_id_of_the_sender_is_kept_if_it_is_harmless(daemon: Daemon) -> None:
-    kept, _ = await daemon.post("/webhooks/alertmanager", webhook(), "ingest", headers={"X-Request-ID": "am-0.7:x_1"})
+    kept, _ = await daemon.post(
+        "/webhooks/alertmanager", webhook(), "ingest", headers={"X-Request-ID": "am-0.7:x_1"}
+    )
     assert kept.headers["X-Request-ID"] == "am-0.7:x_1"
     for bad in ("x" * 65, "a b", 'a"b', "ä"):
-        other, _ = await daemon.post("/webhooks/alertmanager", webhook(), "ingest", headers={"X-Request-ID": bad})
+        other, _ = await daemon.post(
+            "/webhooks/alertmanager", webhook(), "ingest", headers={"X-Request-ID": bad}
+        )
         assert other.headers["X-Request-ID"] != bad
 
 
@@ -76,7 +80,9 @@ async def test_no_and_wrong_credentials_are_401_and_another_scope_is_403(daemon:
     ("encoding", "compress"),
     [("gzip", gzip.compress), ("deflate", zlib.compress), ("identity", bytes), ("GZIP", gzip.compress)],
 )
-async def test_known_encodings_are_read(daemon: Daemon, encoding: str, compress: Callable[[bytes], bytes]) -> None:
+async def test_known_encodings_are_read(
+    daemon: Daemon, encoding: str, compress: Callable[[bytes], bytes]
+) -> None:
     headers = INGEST | {"Content-Encoding": encoding}
     answer, _ = await daemon.call("POST", "/webhooks/alertmanager", data=compress(BODY), headers=headers)
     assert answer.status == 200
@@ -122,7 +128,9 @@ async def test_too_large_is_413_as_sent_in_chunks_and_after_decompression(start:
         assert (await daemon.alert(alert()))["accepted"] == 1
 
 
-@pytest.mark.parametrize("failure", [IntakeFullError("the intake queue is full"), StoreUnavailableError("locked")])
+@pytest.mark.parametrize(
+    "failure", [IntakeFullError("the intake queue is full"), StoreUnavailableError("locked")]
+)
 async def test_what_is_not_durable_now_is_503_with_retry_after(daemon: Daemon, failure: Exception) -> None:
     daemon.intake.failure = failure
     answer, problem = await daemon.post("/webhooks/alertmanager", webhook(alert()), "ingest")

@@ -33,7 +33,9 @@ ROUTES = Route(
         Route((parse_matcher('severity="info"'),), notify=()),
     ),
 )
-RULES = Rules(ROUTES, {"phone": "+49 ...", "chat": "#ops", "console": "standard output"}, grouping=("service",))
+RULES = Rules(
+    ROUTES, {"phone": "+49 ...", "chat": "#ops", "console": "standard output"}, grouping=("service",)
+)
 
 
 def at(minute: float) -> datetime:
@@ -56,11 +58,11 @@ def fires(name: str = "a", since: float = 0, severity: str = "warning", **labels
     )
 
 
-def over(name: str = "a", since: float = 0, end: float = 1, severity: str = "warning", **labels: str) -> Alert:
+def over(
+    name: str = "a", since: float = 0, end: float = 1, severity: str = "warning", **labels: str
+) -> Alert:
     """The same alert resolved at minute `end`."""
-    return replace(
-        fires(name, since, severity, **labels), status=AlertStatus.RESOLVED, ends_at=at(end)
-    )
+    return replace(fires(name, since, severity, **labels), status=AlertStatus.RESOLVED, ends_at=at(end))
 
 
 class Write(Protocol):

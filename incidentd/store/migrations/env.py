@@ -1,4 +1,5 @@
-"""Alembic's entry: runs the steps on the connection, and inside the transaction, that `store.migrate` hands over.
+"""Alembic's entry: runs the steps on the connection, and inside the transaction, that `store.migrate` hands
+over.
 
 It sets up no logging: the daemon has its own.
 """

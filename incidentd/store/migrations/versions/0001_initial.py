@@ -1,4 +1,6 @@
-"""The first schema: alerts, incidents with their timelines, the outbox, and what the daemon keeps for itself."""
+"""The first schema: alerts, incidents with their timelines, the outbox, and what the daemon keeps for
+itself.
+"""
 
 from __future__ import annotations
 

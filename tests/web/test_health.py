@@ -1,0 +1,119 @@
+"""Health and metrics: what is asked by machines that decide on it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from incidentd.delivery.worker import ChannelHealth
+from incidentd.store import schema
+from incidentd.store.engine import StoreUnavailableError, Tx
+from incidentd.web import answers
+from tests.web.conftest import Daemon, alert
+
+
+async def test_a_sound_daemon_is_alive_ready_and_healthy(daemon: Daemon) -> None:
+    assert (await daemon.get("/health/live", None))[1] == {"status": "alive"}
+    assert (await daemon.get("/health/ready", None))[1] == {"status": "ready"}
+    assert (await daemon.get("/health", None))[1] == {"status": "healthy"}
+    answer, data = await daemon.get("/health/detailed")
+    assert answer.status == 200
+    assert answers.DetailedHealth.model_validate(data).status == "healthy"
+    assert [check["name"] for check in data["checks"]] == ["database", "intake", "outbox"]
+
+
+async def test_a_database_without_its_schema_is_not_ready(daemon: Daemon) -> None:
+    await daemon.context.store.write(lambda tx: schema.metadata.drop_all(tx.conn))
+    answer, _ = await daemon.get("/health/ready", None)
+    assert answer.status == 503
+    assert (await daemon.get("/health/live", None))[0].status == 200
+
+
+async def test_a_database_that_takes_no_write_is_unhealthy_until_it_does(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_work: object) -> None:
+        raise StoreUnavailableError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(daemon.context.store, "write", full)
+        for path in ("/health", "/health/ready", "/health/detailed"):
+            assert (await daemon.get(path))[0].status == 503
+        _, data = await daemon.get("/health/detailed")
+        assert data["status"] == data["checks"][0]["status"] == "unhealthy"
+        assert "disk is full" in data["checks"][0]["detail"]
+    daemon.clock.ahead += timedelta(seconds=1)
+    assert (await daemon.get("/health/ready", None))[0].status == 200
+
+
+async def test_probes_write_at_most_every_five_seconds(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[object] = []
+    write = daemon.context.store.write
+
+    async def counting(work: Callable[[Tx], object]) -> object:
+        writes.append(work)
+        return await write(work)
+
+    monkeypatch.setattr(daemon.context.store, "write", counting)
+    for _ in range(20):
+        await daemon.get("/health/ready", None)
+    assert len(writes) == 1
+    daemon.clock.ahead += timedelta(seconds=5)
+    await daemon.get("/health/ready", None)
+    assert len(writes) == 2
+
+
+async def test_a_late_page_a_broken_channel_and_a_long_queue_degrade(daemon: Daemon) -> None:
+    daemon.health = [ChannelHealth("mail", "a@b", up=False, last_error="timeout"), ChannelHealth("new", "x")]
+    daemon.context.queued = lambda: 40_000
+    await daemon.alert(alert())
+    daemon.clock.ahead += timedelta(minutes=2)
+    answer, data = await daemon.get("/health/detailed")
+    assert (answer.status, data["status"]) == (200, "degraded")
+    assert {check["name"]: check["status"] for check in data["checks"]} == {
+        "database": "healthy",
+        "intake": "degraded",
+        "outbox": "degraded",
+        "channel mail": "degraded",
+        "channel new": "healthy",
+    }
+
+
+async def test_a_daemon_that_stops_is_not_ready(daemon: Daemon) -> None:
+    daemon.context.stopping.set()
+    for path in ("/health", "/health/ready", "/health/detailed"):
+        assert (await daemon.get(path))[0].status == 503
+
+
+async def test_metrics_show_gauges_of_the_database_and_routes_by_template(daemon: Daemon) -> None:
+    daemon.health = [ChannelHealth("mail", "a@b", up=False), ChannelHealth("new", "x")]
+    await daemon.alert(alert())
+    await daemon.get("/api/v1/incidents/1")
+    answer, data = await daemon.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=")
+    lines = data.decode().splitlines()
+    assert 'incidentd_incidents_open{severity="critical",state="triggered"} 1.0' in lines
+    assert 'incidentd_channel_up{channel="mail"} 0.0' in lines
+    assert not any('channel="new"' in line for line in lines)
+    assert any(line.startswith('incidentd_delivery_oldest_pending_seconds{class="page"}') for line in lines)
+    labels = 'method="GET",route="/api/v1/incidents/{id}",status_code="200"'
+    assert f"http_requests_total{{{labels}}} 1.0" in lines
+    assert "http_requests_in_flight 1.0" in lines
+    await daemon.post("/api/v1/incidents/1/resolve", {"force": True})
+    _, data = await daemon.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert 'incidentd_incidents_open{severity="critical",state="triggered"} 0.0' in data.decode()
+    assert data.endswith(b"# EOF\n")
+
+
+async def test_metrics_are_shown_without_a_database(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    await daemon.get("/api/v1/incidents")
+
+    async def away(_query: object) -> None:
+        raise StoreUnavailableError("gone")
+
+    monkeypatch.setattr(daemon.context.store, "read", away)
+    answer, data = await daemon.get("/metrics")
+    assert answer.status == 200
+    assert b"auth_attempts_total" in data
