@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,6 +12,7 @@ from typing import TextIO
 import structlog
 from aiohttp import web
 
+from incidentd import sockets
 from incidentd.channels.base import ChannelEnv, Sender, discover
 from incidentd.channels.http import HttpClient
 from incidentd.clock import Clock, SystemClock, random_id
@@ -20,11 +20,11 @@ from incidentd.config import Config, ConfigError, load
 from incidentd.delivery.worker import Worker
 from incidentd.domain.incident import Change
 from incidentd.jobs.scheduler import Job, Scheduler
-from incidentd.lifecycle import Lifecycle
+from incidentd.lifecycle import Lifecycle, StartError
 from incidentd.metrics import Metrics
 from incidentd.store import settings, tokens
 from incidentd.store.ballast import Ballast
-from incidentd.store.engine import Store, Tx
+from incidentd.store.engine import Store
 from incidentd.store.filelock import FileLock
 from incidentd.store.migrate import migrate
 from incidentd.web.context import Context
@@ -38,10 +38,6 @@ from incidentd.workflows.rules import rules_of
 from incidentd.workflows.secrets import webhook_secrets
 
 log = structlog.get_logger()
-
-
-class StartError(Exception):
-    """The daemon cannot start; the message says why and what to do."""
 
 
 class Daemon:
@@ -86,6 +82,7 @@ class Daemon:
         return await self._lifecycle.stop()
 
     async def _start(self) -> None:
+        self._take_port()
         await self._open_store()
         await self._look_for_tokens()
         http = HttpClient()
@@ -104,6 +101,17 @@ class Daemon:
         await self._serve()
         self.worker.start()
         self.scheduler.start()
+
+    def _take_port(self) -> None:
+        server = self.config.server
+        self._sockets = sockets.bind(server.host, server.port)
+        self._lifecycle.started("port", self._give_port_back, 1)
+        port = sockets.port_of(self._sockets)
+        self.config = self.config.model_copy(update={"server": server.at(port=port)})
+        self.url = sockets.url_of(server.host, port)
+
+    async def _give_port_back(self) -> None:
+        sockets.close(self._sockets)
 
     async def _open_store(self) -> None:
         url = self.config.database.url.get_secret_value()
@@ -144,7 +152,8 @@ class Daemon:
     async def _look_for_tokens(self) -> None:
         """Refuse to serve others without any token."""
         stored = await self.store.read(tokens.all_tokens)
-        self._protected = bool(self.config.auth.tokens) or any(token.revoked_at is None for token in stored)
+        # A revoked token counts: revoking the last one must not open the door.
+        self._protected = bool(self.config.auth.tokens or stored)
         server = self.config.server
         if not server.loopback and not self._protected:
             raise StartError(
@@ -220,16 +229,8 @@ class Daemon:
         harden(runner)
         # Half the time for requests to end by themselves; aiohttp waits the same again after cancelling them.
         self._lifecycle.started("http server", runner.cleanup, bound + 1)
-        try:
-            await web.TCPSite(runner, server.host, server.port, backlog=1024).start()
-        except OSError as error:
-            raise StartError(
-                f"cannot listen on {server.host}:{server.port}: {os.strerror(error.errno or 0)}. "
-                "Is another incidentd running? Choose another with --port or server.port"
-            ) from error
-        port = runner.addresses[0][1]
-        host = f"[{server.host}]" if ":" in server.host else server.host
-        self.url = f"http://{host}:{port}"
+        for each in self._sockets:
+            await web.SockSite(runner, each, backlog=1024).start()
         self._lifecycle.started("announcer", self._stop_announcing, 1)
         self._announcer = asyncio.create_task(self._announce(), name="announcer")
 
@@ -288,9 +289,10 @@ class Daemon:
         return []
 
     async def _take(self, config: Config) -> None:
-        if config.server != self.config.server or config.database != self.config.database:
+        server = self.config.server
+        if config.server.at(server.host, server.port) != server or config.database != self.config.database:
             log.warning("config_needs_restart", sections=["server", "database"])
-        config = config.model_copy(update={"server": self.config.server, "database": self.config.database})
+        config = config.model_copy(update={"server": server, "database": self.config.database})
         self.config = config
         await self._generate_secrets(config)
         senders = self._senders(config)

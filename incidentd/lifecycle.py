@@ -10,6 +10,10 @@ import structlog
 log = structlog.get_logger()
 
 
+class StartError(Exception):
+    """The daemon cannot start; the message says why and what to do."""
+
+
 class Lifecycle:
     """What has been started, in order."""
 

@@ -35,7 +35,8 @@ def serve(config_path: Path, host: str | None, port: int | None) -> None:
 
 async def _serve(loaded: LoadedConfig, path: Path, host: str | None, port: int | None) -> int:
     from incidentd import log
-    from incidentd.app import Daemon, StartError
+    from incidentd.app import Daemon
+    from incidentd.lifecycle import StartError
     from incidentd.store.errors import StoreUnavailableError
 
     config = loaded.config.model_copy(update={"server": loaded.config.server.at(host, port)})

@@ -22,10 +22,11 @@ _ENCODINGS: Final = {"": 0, "identity": 0, "gzip": 31, "x-gzip": 31, "deflate": 
 
 
 class ByteBudget:
-    """How many bytes of bodies may be in memory at a time."""
+    """How many bytes of bodies may be in memory at a time, and how long one may take to come."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_seconds: float = FIRST_SECONDS) -> None:
         self.used = 0
+        self.first_seconds = first_seconds
 
     def hold(self, limit: int) -> Held:
         """A share that is given back at the end of the `with` block."""
@@ -89,7 +90,7 @@ async def read_body(request: web.Request, limit: int, held: Held) -> bytes:
 
 async def _in_time(request: web.Request, limit: int, held: Held) -> bytes:
     try:
-        async with asyncio.timeout(FIRST_SECONDS) as deadline:
+        async with asyncio.timeout(held.budget.first_seconds) as deadline:
             return await _all_of(request.content, limit, held, deadline)
     except TimeoutError:
         if request.transport is not None:
@@ -106,7 +107,7 @@ async def _all_of(stream: StreamReader, limit: int, held: Held, deadline: asynci
         if held.size > limit:
             raise _too_large(limit)
         if deadline is not None:
-            deadline.reschedule(started + FIRST_SECONDS + held.size / MIB)
+            deadline.reschedule(started + held.budget.first_seconds + held.size / MIB)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

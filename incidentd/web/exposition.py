@@ -33,7 +33,7 @@ async def metrics(call: Call) -> web.Response:
             _set_stored(context, await context.store.read(_stored))
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         call.desk.seldom.warn("metrics_without_database")
-    _set_channels(context)
+    _set_own(context)
     encoder, content_type = choose_encoder(call.request.headers.get("Accept", ""))
     body = await asyncio.to_thread(_render, encoder, context.metrics.registry)
     return web.Response(body=body, headers=call.desk.headers(call.request_id, content_type))
@@ -59,7 +59,8 @@ def _set_stored(context: Context, gauges: Gauges) -> None:
         context.metrics.oldest_pending.labels(kind.value).set(0 if at is None else age_seconds(now, at))
 
 
-def _set_channels(context: Context) -> None:
+def _set_own(context: Context) -> None:
+    context.metrics.intake_queued.set(context.queued())
     gauge = context.metrics.channel_up
     gauge.clear()
     for channel in context.channel_health():

@@ -18,8 +18,9 @@ _GAP: Final = timedelta(seconds=5)
 class Hub:
     """Wakes every open stream when the timeline grew or the daemon stops."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, max_streams: int = MAX_STREAMS) -> None:
         self._context = context
+        self.max_streams = max_streams
         self._streams: set[asyncio.Event] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -38,7 +39,7 @@ class Hub:
 
     def join(self) -> asyncio.Event:
         """A stream's wake-up. Raises 503 when there are too many."""
-        if len(self._streams) >= MAX_STREAMS:
+        if len(self._streams) >= self.max_streams:
             raise unavailable("too many event streams are open")
         wake = asyncio.Event()
         self._streams.add(wake)

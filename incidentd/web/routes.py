@@ -76,7 +76,12 @@ OPS: Final[tuple[Op, ...]] = (
             ("unacknowledge", incidents.unacknowledge, m.CommentBody, "Give it back: people are told again"),
             ("resolve", incidents.resolve, m.ResolveBody, "Declare it over; forced while alerts fire"),
             ("reopen", incidents.reopen, m.CommentBody, "It is not over"),
-            ("snooze", incidents.snooze, m.SnoozeBody, "Silence it for a while"),
+            (
+                "snooze",
+                incidents.snooze,
+                m.SnoozeBody,
+                "Leave it alone for a while; then people are told again",
+            ),
             ("notes", incidents.note, m.NoteBody, "Write a line into its timeline"),
         )
     ),

@@ -86,7 +86,11 @@ class DeadlineHandler(RequestHandler):
 
     def _arm(self) -> None:
         if self._header_timer is None:
-            self._header_timer = self._loop.call_later(HEADER_SECONDS, self._expire)
+            self._header_timer = self._loop.call_later(self._header_seconds(), self._expire)
+
+    def _header_seconds(self) -> float:
+        manager = self._manager
+        return manager.header_seconds if isinstance(manager, DeadlineServer) else HEADER_SECONDS
 
     def _disarm(self) -> None:
         if self._header_timer is not None:
@@ -126,13 +130,14 @@ class DeadlineServer(web.Server):
     """Makes the connections above."""
 
     desk: Desk
+    header_seconds: float
 
     def __call__(self) -> RequestHandler:
         """A handler for one new connection."""
         return DeadlineHandler(self, loop=self._loop, **self._kwargs)
 
 
-def harden(runner: web.AppRunner) -> None:
+def harden(runner: web.AppRunner, header_seconds: float = HEADER_SECONDS) -> None:
     """Header deadline, own decompression, and quiet, complete answers to illegal requests.
 
     Call it after `runner.setup()` and before a site is started. Bodies must arrive as they were sent, because
@@ -141,4 +146,5 @@ def harden(runner: web.AppRunner) -> None:
     server: Any = runner.server
     server.__class__ = DeadlineServer
     server.desk = runner.app[DESK]
+    server.header_seconds = header_seconds
     server._kwargs |= {"auto_decompress": False, "keepalive_timeout": KEEPALIVE_SECONDS}  # noqa: SLF001 - its only door

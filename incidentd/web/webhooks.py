@@ -7,7 +7,6 @@ is refused only if it is no webhook at all, and everything temporary is a 503.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
@@ -57,7 +56,7 @@ async def _post(call: Call, parse: Parse) -> web.Response:
             call.desk.seldom.warn("webhook_refused_503", source=source, why=problem.detail)
         raise
     context.metrics.ingest_seconds.observe(context.clock.monotonic() - started)
-    _count(call.desk, source, post)
+    _count(call.desk, source, post, receipt)
     return _receipt(call, post, receipt)
 
 
@@ -91,18 +90,20 @@ def _receipt(call: Call, post: Post, receipt: Receipt) -> web.Response:
     return web.Response(body=orjson.dumps(body), headers=call.desk.headers(call.request_id, JSON))
 
 
-def _count(desk: Desk, source: str, post: Post) -> None:
+def _count(desk: Desk, source: str, post: Post, receipt: Receipt) -> None:
     metrics = desk.context.metrics
     firing = sum([alert.firing for alert in post.alerts])
     for status, number in (("firing", firing), ("resolved", len(post.alerts) - firing)):
         if number:
             _series(desk, metrics.alerts_received, source, status).inc(number)
-    for reason, number in Counter([bad.reason.name for bad in post.quarantined]).items():
-        _series(desk, metrics.alerts_quarantined, source, reason).inc(number)
+    for sighting, number in receipt.sightings:
+        _series(desk, metrics.alerts_sighted, source, sighting.value).inc(number)
+    for bad in post.quarantined:
+        _series(desk, metrics.alerts_quarantined, source, bad.reason.name.lower()).inc()
 
 
 def _series(desk: Desk, family: Series, source: str, value: str) -> Series:
-    key = (source, value)
+    key = (family, source, value)
     child = desk.series.get(key)
     if child is None:
         child = desk.series[key] = family.labels(source, value)

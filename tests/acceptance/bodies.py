@@ -27,7 +27,7 @@ def one_alert(name: str) -> dict[str, Any]:
 
 def webhook(*alerts: dict[str, Any]) -> bytes:
     """A body around alerts, as Alertmanager would post them."""
-    whole = {
+    whole: dict[str, Any] = {
         "version": "4",
         "groupKey": "{}:{}",
         "receiver": "incidentd",

@@ -130,4 +130,4 @@ class Client:
             opened.set()
             async for line in stream.content:
                 if line.startswith(b"data:"):
-                    seen.append(json.loads(line.removeprefix(b"data:")))
+                    seen.append(json.loads(line.removeprefix(b"data:")))  # noqa: PERF401 - others read it meanwhile

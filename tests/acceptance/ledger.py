@@ -75,9 +75,7 @@ async def read_postgresql(url: str) -> Kept:
     """What the replicas on this database have written."""
     store = Store(url)
     try:
-        return await store.read(
-            lambda tx: _kept(lambda query: [*tx.conn.execute(sa.text(query)).mappings()])
-        )
+        return await store.read(lambda tx: _kept(lambda query: [*tx.conn.execute(sa.text(query)).mappings()]))
     finally:
         await store.close()
 

@@ -15,6 +15,7 @@ import aiohttp
 from tests.acceptance.bodies import alert, webhook
 from tests.acceptance.client import Client
 from tests.acceptance.ledger import Ledger
+from tests.acceptance.waiting import until
 
 
 @dataclass
@@ -37,6 +38,11 @@ class Load:
         """Begin."""
         self._tasks = [asyncio.create_task(self._send()) for _ in range(senders)]
 
+    async def wait_taken(self, more: int) -> None:
+        """Wait until so many more alerts have been acknowledged."""
+        enough = len(self.ledger.taken) + more
+        await until(lambda: len(self.ledger.taken) >= enough, f"{more} alerts to be acknowledged")
+
     async def stop(self) -> None:
         """Post nothing new; return when everything that was begun has been acknowledged."""
         self._stopping = True
@@ -57,6 +63,7 @@ class Load:
                 await self._insist({**first, "status": "resolved", "endsAt": datetime.now(UTC).isoformat()})
 
     async def _insist(self, one: dict[str, Any]) -> None:
+        # Not a wait for a condition but a sender's pause between its attempts.
         while not await self._taken(one):
             await asyncio.sleep(0.05)
         self.ledger.note([one])

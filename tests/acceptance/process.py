@@ -25,7 +25,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, in which the package is found from any folder."""
+    """Our own environment, in which the package is found from any folder."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 
 

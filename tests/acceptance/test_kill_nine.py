@@ -67,11 +67,10 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 async def test_nothing_is_lost_by_kills_at_random_moments(scene: Scene) -> None:
-    chance = random.Random()
     scene.load.start(SENDERS)
     in_flight = 0
     for _ in range(ROUNDS):
-        await asyncio.sleep(chance.uniform(0.05, 1.2))
+        await asyncio.sleep(random.uniform(0.05, 1.2))
         await scene.daemon.kill9()
         in_flight += read(scene.database).leased
         await scene.daemon.start()
@@ -87,8 +86,7 @@ async def test_a_stop_under_load_is_quick_and_clean(scene: Scene) -> None:
     scene.load.start(SENDERS)
     for _ in range(3):
         async with listener(scene.daemon):
-            taken = len(scene.load.ledger.taken)
-            await until(lambda before=taken: len(scene.load.ledger.taken) > before + 20, "some load")
+            await scene.load.wait_taken(20)
             assert await scene.daemon.end(signal.SIGTERM, seconds=10) == 0
         assert read(scene.database).leased == 0, "leases were handed back"
         await scene.daemon.start()

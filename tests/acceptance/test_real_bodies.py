@@ -85,7 +85,10 @@ async def test_a_stale_post_of_a_peer_opens_it_again_and_wakes_nobody(here: Worl
     [incident] = await here.client.incidents()
     assert incident["state"] == "resolved"
     assert actions(here) == ["trigger", "resolve"]
-    assert [event["type"] for event in here.vendors.hook.events] == ["incident.triggered", "incident.resolved"]
+    assert [event["type"] for event in here.vendors.hook.events] == [
+        "incident.triggered",
+        "incident.resolved",
+    ]
     assert len(here.vendors.mail.mails) == len(here.vendors.slack.messages) == 2
 
 

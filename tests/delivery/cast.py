@@ -155,8 +155,8 @@ class Office:
         now = self.clock.now()
         await self.act(incident, lambda i: response.ended_by_source(i, now, now, administrative=False))
 
-    async def snooze(self, incident: int, who: str = "carol") -> None:
-        until = self.clock.now() + timedelta(hours=1)
+    async def snooze(self, incident: int, who: str = "carol", hours: int = 1) -> None:
+        until = self.clock.now() + timedelta(hours=hours)
         await self.act(incident, lambda i: response.snooze(i, who, "", until))
 
     async def note(self, incident: int, text: str = "looking") -> None:

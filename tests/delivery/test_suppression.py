@@ -65,7 +65,7 @@ async def test_a_resolve_by_a_person_stops_the_page(office: Office) -> None:
 
 async def test_a_snooze_stops_the_page_and_names_who_snoozed_last(office: Office) -> None:
     number = await office.declare()
-    await office.snooze(number, "alice")
+    await office.snooze(number, "alice", hours=2)
     await office.snooze(number, "carol")
     chat = FakeSender()
     office.hire({"chat": chat})

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import pytest
@@ -22,7 +22,7 @@ from incidentd.domain.incident import Change
 from incidentd.metrics import Metrics
 from incidentd.store import schema
 from incidentd.store import tokens as token_store
-from incidentd.store.engine import Store
+from incidentd.store.engine import Store, StoreUnavailableError, Tx
 from incidentd.web.context import Context
 from incidentd.web.desk import DESK, Desk
 from incidentd.web.server import build, harden
@@ -31,6 +31,7 @@ from incidentd.workflows.rules import rules_of
 from incidentd.workflows.tokens import new_token
 
 Json = dict[str, Any]
+T = TypeVar("T")
 TOKENS = {scope: f"token-with-the-scope-{scope}" for scope in ("ingest", "read", "respond", "admin")}
 COMPONENTS = [
     {"name": "Checkout", "group": "Core", "match": ['service="checkout"']},
@@ -71,10 +72,30 @@ class DirectIntake:
         return reception.receipts[0]
 
 
+class FlakyStore(Store):
+    """A store that is away when the test says so."""
+
+    reads_fail = False
+    writes_fail = False
+    writes = 0
+
+    async def read(self, query: Callable[[Tx], T]) -> T:
+        if self.reads_fail:
+            raise StoreUnavailableError("disk I/O error at /var/lib")
+        return await super().read(query)
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        self.writes += 1
+        if self.writes_fail:
+            raise StoreUnavailableError("disk I/O error at /var/lib")
+        return await super().write(work)
+
+
 class Daemon:
     """One server under test and a client for it."""
 
-    def __init__(self, config: Config, store: Store) -> None:
+    def __init__(self, config: Config, store: FlakyStore) -> None:
+        self.store = store
         self.clock = MovableClock()
         self.intake = DirectIntake(self)
         self.changes: list[Change] = []
@@ -206,14 +227,14 @@ def config_of(tmp_path: Path, *, tokens: bool = True, **sections: Any) -> Config
 
 
 @contextlib.asynccontextmanager
-async def running(config: Config) -> AsyncIterator[Daemon]:
+async def running(config: Config, *, header_seconds: float = 5.0) -> AsyncIterator[Daemon]:
     """A server that listens on a free port of loopback."""
-    store = Store(config.database.url.get_secret_value())
+    store = FlakyStore(config.database.url.get_secret_value())
     await store.write(lambda tx: schema.metadata.create_all(tx.conn))
     daemon = Daemon(config, store)
     runner = web.AppRunner(daemon.app, access_log=None, handle_signals=False, shutdown_timeout=2)
     await runner.setup()
-    harden(runner)
+    harden(runner, header_seconds)
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     daemon.port = runner.addresses[0][1]
     daemon.url = f"http://127.0.0.1:{daemon.port}"
@@ -231,7 +252,9 @@ Start = Callable[..., contextlib.AbstractAsyncContextManager[Daemon]]
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
     """Start a server with other sections of the configuration."""
-    return lambda **sections: running(config_of(tmp_path, **sections))
+    return lambda header_seconds=5.0, **sections: running(
+        config_of(tmp_path, **sections), header_seconds=header_seconds
+    )
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from incidentd.store.timeline import StoredEntry
-from incidentd.web import answers, events, hub
+from incidentd.web import answers
 from incidentd.web.context import Context
 from incidentd.web.hub import GapWatch
 from tests.web.conftest import TOKENS, Daemon, MovableClock, alert, until
@@ -89,10 +89,8 @@ async def test_streams_end_at_once_when_the_daemon_stops(daemon: Daemon) -> None
     assert (await daemon.get("/api/v1/events"))[0].status == 503
 
 
-async def test_one_stream_too_many_is_503_and_a_left_one_makes_room(
-    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "MAX_STREAMS", 1)
+async def test_one_stream_too_many_is_503_and_a_left_one_makes_room(daemon: Daemon) -> None:
+    daemon.desk.hub.max_streams = 1
     async with listening(daemon):
         answer, _ = await daemon.get("/api/v1/events")
         assert answer.status == 503
@@ -101,36 +99,19 @@ async def test_one_stream_too_many_is_503_and_a_left_one_makes_room(
         pass
 
 
-async def test_a_quiet_stream_is_pinged(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "_PING_SECONDS", 0.0)
+async def test_a_quiet_stream_is_pinged(daemon: Daemon) -> None:
     async with listening(daemon) as stream:
+        daemon.clock.ahead += timedelta(seconds=15)
         assert await stream.block() == [": ping"]
 
 
-async def test_a_stream_outlives_a_database_that_is_away(
-    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stream_outlives_a_database_that_is_away(daemon: Daemon) -> None:
     async with listening(daemon) as stream:
-        with monkeypatch.context() as patch:
-            patch.setattr(daemon.context.store, "read", _away)
-            await daemon.noted()
-            await daemon.intake.submit(_submission(daemon))
+        daemon.store.reads_fail = True
+        await daemon.alert(alert())
+        await daemon.noted()
+        daemon.store.reads_fail = False
         assert (await stream.event())["kind"] == "triggered"
-
-
-async def _away(_query: object) -> None:
-    from incidentd.store.engine import StoreUnavailableError
-
-    raise StoreUnavailableError("gone")
-
-
-def _submission(daemon: Daemon) -> Any:
-    from incidentd.ingest import alertmanager
-    from incidentd.workflows.receive import Submission
-    from tests.web.conftest import webhook
-
-    post = alertmanager.parse(json.dumps(webhook(alert())).encode(), "main", daemon.clock.now())
-    return Submission("main", "r", post.alerts)
 
 
 def _gap_watch(*, postgresql: bool) -> tuple[GapWatch, MovableClock]:

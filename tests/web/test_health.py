@@ -1,13 +1,9 @@
 """Health and metrics: what is asked by machines that decide on it."""
 
-from collections.abc import Callable
 from datetime import timedelta
-
-import pytest
 
 from incidentd.delivery.worker import ChannelHealth
 from incidentd.store import schema
-from incidentd.store.engine import StoreUnavailableError, Tx
 from incidentd.web import answers
 from tests.web.conftest import Daemon, alert
 
@@ -29,40 +25,26 @@ async def test_a_database_without_its_schema_is_not_ready(daemon: Daemon) -> Non
     assert (await daemon.get("/health/live", None))[0].status == 200
 
 
-async def test_a_database_that_takes_no_write_is_unhealthy_until_it_does(
-    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def full(_work: object) -> None:
-        raise StoreUnavailableError("database or disk is full")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(daemon.context.store, "write", full)
-        for path in ("/health", "/health/ready", "/health/detailed"):
-            assert (await daemon.get(path))[0].status == 503
-        _, data = await daemon.get("/health/detailed")
-        assert data["status"] == data["checks"][0]["status"] == "unhealthy"
-        assert "disk is full" in data["checks"][0]["detail"]
+async def test_a_database_that_takes_no_write_is_unhealthy_until_it_does(daemon: Daemon) -> None:
+    daemon.store.writes_fail = True
+    for path in ("/health", "/health/ready", "/health/detailed"):
+        assert (await daemon.get(path))[0].status == 503
+    _, data = await daemon.get("/health/detailed")
+    assert data["status"] == data["checks"][0]["status"] == "unhealthy"
+    assert "disk I/O error" in data["checks"][0]["detail"]
+    daemon.store.writes_fail = False
     daemon.clock.ahead += timedelta(seconds=1)
     assert (await daemon.get("/health/ready", None))[0].status == 200
 
 
-async def test_probes_write_at_most_every_five_seconds(
-    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writes: list[object] = []
-    write = daemon.context.store.write
-
-    async def counting(work: Callable[[Tx], object]) -> object:
-        writes.append(work)
-        return await write(work)
-
-    monkeypatch.setattr(daemon.context.store, "write", counting)
+async def test_probes_write_at_most_every_five_seconds(daemon: Daemon) -> None:
+    before = daemon.store.writes
     for _ in range(20):
         await daemon.get("/health/ready", None)
-    assert len(writes) == 1
+    assert daemon.store.writes == before + 1
     daemon.clock.ahead += timedelta(seconds=5)
     await daemon.get("/health/ready", None)
-    assert len(writes) == 2
+    assert daemon.store.writes == before + 2
 
 
 async def test_a_late_page_a_broken_channel_and_a_long_queue_degrade(daemon: Daemon) -> None:
@@ -107,13 +89,9 @@ async def test_metrics_show_gauges_of_the_database_and_routes_by_template(daemon
     assert data.endswith(b"# EOF\n")
 
 
-async def test_metrics_are_shown_without_a_database(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_metrics_are_shown_without_a_database(daemon: Daemon) -> None:
     await daemon.get("/api/v1/incidents")
-
-    async def away(_query: object) -> None:
-        raise StoreUnavailableError("gone")
-
-    monkeypatch.setattr(daemon.context.store, "read", away)
+    daemon.store.reads_fail = True
     answer, data = await daemon.get("/metrics")
     assert answer.status == 200
     assert b"auth_attempts_total" in data

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from incidentd.store.engine import StoreUnavailableError
 from incidentd.web import answers
 from tests.web.conftest import Daemon, Start, alert
 
@@ -197,11 +196,8 @@ async def test_the_timeline_is_paged_by_sequence(daemon: Daemon) -> None:
     assert rest["next_cursor"] is None
 
 
-async def test_a_database_that_is_away_is_503(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def away(_work: object) -> None:
-        raise StoreUnavailableError("disk I/O error at /var/lib")
-
-    monkeypatch.setattr(daemon.context.store, "write", away)
+async def test_a_database_that_is_away_is_503(daemon: Daemon) -> None:
+    daemon.store.writes_fail = True
     answer, problem = await daemon.post("/api/v1/incidents", DECLARED)
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "5"

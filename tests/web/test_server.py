@@ -2,15 +2,22 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import structlog
 
-from incidentd.web import server
-from tests.web.conftest import TOKENS, Daemon, alert, webhook
+from tests.web.conftest import TOKENS, Daemon, Start, alert, webhook
 
 AUTH = f"Authorization: Bearer {TOKENS['ingest']}\r\n".encode()
+
+
+@pytest.fixture
+async def hasty(start: Start) -> AsyncIterator[Daemon]:
+    """A server that gives headers a tenth of a second."""
+    async with start(header_seconds=0.1) as daemon:
+        yield daemon
 
 
 async def _exchange(daemon: Daemon, content: bytes) -> bytes:
@@ -26,19 +33,13 @@ async def _exchange(daemon: Daemon, content: bytes) -> bytes:
         writer.close()
 
 
-@pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\nHo"], ids=["nothing", "half a header"])
-async def test_a_client_that_does_not_finish_its_headers_is_cut_off(
-    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, start: bytes
-) -> None:
-    monkeypatch.setattr(server, "HEADER_SECONDS", 0.1)
-    assert await _exchange(daemon, start) == b""
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHo"], ids=["nothing", "half a header"])
+async def test_a_client_that_does_not_finish_its_headers_is_cut_off(hasty: Daemon, begun: bytes) -> None:
+    assert await _exchange(hasty, begun) == b""
 
 
-async def test_the_headers_of_a_later_request_have_a_deadline_too(
-    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "HEADER_SECONDS", 0.1)
-    reader, writer = await asyncio.open_connection("127.0.0.1", daemon.port)
+async def test_the_headers_of_a_later_request_have_a_deadline_too(hasty: Daemon) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", hasty.port)
     writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
     async with asyncio.timeout(5):
         await reader.readuntil(b'"alive"}')
@@ -48,11 +49,8 @@ async def test_the_headers_of_a_later_request_have_a_deadline_too(
     writer.close()
 
 
-async def test_a_slow_body_and_an_idle_connection_are_left_alone(
-    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "HEADER_SECONDS", 0.1)
-    reader, writer = await asyncio.open_connection("127.0.0.1", daemon.port)
+async def test_a_slow_body_and_an_idle_connection_are_left_alone(hasty: Daemon) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", hasty.port)
     head = b"POST /webhooks/alertmanager HTTP/1.1\r\nHost: x\r\n" + AUTH + b"Content-Length: 13\r\n\r\n"
     loop = asyncio.get_running_loop()
     for part in (b'{"aler', b'ts":[]}'):

@@ -3,15 +3,19 @@
 import asyncio
 import gzip
 import json
+import threading
 import zlib
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
 from incidentd.ingest import alertmanager
+from incidentd.ingest.types import Post
 from incidentd.store import quarantine
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError
 from incidentd.web import body as body_module
+from incidentd.web import webhooks
 from incidentd.workflows.intake import IntakeFullError
 from tests.web.conftest import TOKENS, Daemon, Start, alert, until, webhook
 
@@ -55,7 +59,7 @@ async def test_a_bad_alert_is_set_aside_and_its_neighbours_are_taken(daemon: Dae
     kept = await daemon.context.store.read(lambda tx: quarantine.search(tx, before=None, limit=5))
     assert [item.request_id for item in kept] == [data["request_id"]]
     assert daemon.sample("incidentd_alerts_received_total", source="main", status="firing") == 1
-    assert daemon.sample("incidentd_alerts_quarantined_total", source="main", reason="STATUS") == 1
+    assert daemon.sample("incidentd_alerts_quarantined_total", source="main", reason="status") == 1
     assert daemon.sample("incidentd_webhook_requests_total", source="main", code="200") == 1
     assert daemon.sample("incidentd_ingest_seconds_count") == 1
 
@@ -172,20 +176,18 @@ async def test_a_token_may_name_its_source(start: Start) -> None:
         assert [post.source for post in daemon.intake.posts] == ["other"]
 
 
-async def test_a_large_body_is_parsed_in_a_thread(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_body_is_parsed_in_a_thread_and_a_small_one_is_not(daemon: Daemon) -> None:
+    threads: list[int] = []
+
+    def parse(data: bytes, source: str, now: datetime) -> Post:
+        threads.append(threading.get_ident())
+        return alertmanager.parse(data, source, now)
+
+    for data in (BODY, BODY + b" " * body_module.INLINE_BYTES):
+        await webhooks._parsed(parse, data, "main", daemon.clock.now())
+    assert [thread == threading.get_ident() for thread in threads] == [True, False]
     alerts = [alert(f"Down{number}", filler="x" * 200) for number in range(600)]
-    assert len(json.dumps(alerts)) > body_module.INLINE_BYTES
-    threads: list[object] = []
-    to_thread = asyncio.to_thread
-
-    async def noting(function: Callable[..., object], *args: object) -> object:
-        threads.append(function)
-        return await to_thread(function, *args)
-
-    monkeypatch.setattr(asyncio, "to_thread", noting)
-    data = await daemon.alert(*alerts)
-    assert data["accepted"] == 600
-    assert threads == [alertmanager.parse]
+    assert (await daemon.alert(*alerts))["accepted"] == 600
 
 
 async def test_credentials_come_before_the_body(daemon: Daemon) -> None:
@@ -196,10 +198,8 @@ async def test_credentials_come_before_the_body(daemon: Daemon) -> None:
     writer.close()
 
 
-async def test_a_body_that_comes_too_slowly_costs_the_connection_without_an_answer(
-    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(body_module, "FIRST_SECONDS", 0.05)
+async def test_a_body_that_comes_too_slowly_costs_the_connection_without_an_answer(daemon: Daemon) -> None:
+    daemon.desk.bodies.first_seconds = 0.05
     reader, writer = await asyncio.open_connection("127.0.0.1", daemon.port)
     head = f"POST /webhooks/alertmanager HTTP/1.1\r\nHost: x\r\nAuthorization: {INGEST['Authorization']}\r\n"
     writer.write(head.encode() + b"Content-Length: 1000\r\n\r\n{")
