@@ -178,6 +178,7 @@ class Daemon:
             owner=random_id("w-"),
             instance=self.instance,
             public_url=self.config.server.public_url,
+            noted=self._noted.set,
         )
         bound = self.config.server.shutdown_timeout.total_seconds()
         self._lifecycle.started("deliveries", lambda: self.worker.stop(bound), bound + 5)
@@ -234,7 +235,6 @@ class Daemon:
         self._lifecycle.started("announcer", self._stop_announcing, 1)
         self._announcer = asyncio.create_task(self._announce(), name="announcer")
 
-    # -- what follows a commit ------------------------------------------------------------------------------
     def _received(self, reception: Reception) -> None:
         self.outcomes.count(reception.changes)
         if reception.telling:
@@ -258,7 +258,6 @@ class Daemon:
         self._announcer.cancel()
         await asyncio.wait({self._announcer})
 
-    # -- jobs -----------------------------------------------------------------------------------------------
     async def run_timers(self) -> None:
         """End the snoozes and holds that are due."""
         now = self.clock.now()
@@ -272,7 +271,6 @@ class Daemon:
         if self._ballast is not None:
             await asyncio.to_thread(self._ballast.ensure)
 
-    # -- reload ---------------------------------------------------------------------------------------------
     async def reload(self) -> list[str]:
         """Read the configuration again. The problems if it is bad: then the running one stays in force."""
         if self._path is None:

@@ -37,9 +37,14 @@ class Keeper:
     """Looks every few seconds; writes only if a read found something to do."""
 
     def __init__(
-        self, env: Env, configured: Callable[[], Collection[str]], freed: Callable[[], None]
+        self,
+        env: Env,
+        configured: Callable[[], Collection[str]],
+        held: Callable[[], Collection[int]],
+        freed: Callable[[], None],
     ) -> None:
-        """`configured` tells the channels that are open; `freed` is called when rows came back."""
+        """`configured`: the open channels; `held`: the rows we work on; `freed` is called when rows came back."""
+        self._held = held
         self._env = env
         self._configured = configured
         self._freed = freed
@@ -90,11 +95,12 @@ class Keeper:
 
     async def _round(self) -> None:
         now = self._env.clock.now()
+        held = self._held()
         expired, waiting = await self._env.store.read(
-            lambda tx: (leases.has_expired(tx, now), outbox.pending_channels(tx))
+            lambda tx: (leases.has_expired(tx, now, held), outbox.pending_channels(tx))
         )
         if expired:
-            rows = await self._env.store.write(lambda tx: leases.hand_back_expired(tx, now))
+            rows = await self._env.store.write(lambda tx: leases.hand_back_expired(tx, now, held))
             log.warning("leases_expired", rows=rows)
             self._freed()
         unknown = waiting - set(self._configured())

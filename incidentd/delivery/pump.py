@@ -44,7 +44,7 @@ class Pump:
         self._send = send
         self._settled = settled
         self._queue: deque[Claimed] = deque()
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], int] = {}
         self._finished: list[tuple[Delivery, Outcome]] = []
         self._unstarted: list[Delivery] = []
         self._wake = asyncio.Event()
@@ -56,6 +56,13 @@ class Pump:
     def sending(self) -> int:
         """Sends under way."""
         return len(self._sending)
+
+    @property
+    def held(self) -> set[int]:
+        """The rows this pump has leased and will settle, even if their leases end in the meantime."""
+        waiting = [claimed.delivery for claimed in self._queue]
+        finished = [row for row, _ in self._finished]
+        return {row.id for row in (*waiting, *finished, *self._unstarted)} | set(self._sending.values())
 
     def poke(self) -> None:
         """Look again, now."""
@@ -153,8 +160,8 @@ class Pump:
 
     def _start(self, claimed: Claimed) -> None:
         task = asyncio.create_task(self._attempt(claimed), name=f"send-{claimed.delivery.id}")
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        self._sending[task] = claimed.delivery.id
+        task.add_done_callback(self._sending.pop)
 
     async def _attempt(self, claimed: Claimed) -> None:
         outcome = await self._send(claimed)

@@ -59,7 +59,7 @@ class Worker:
         )
         self._lines = {name: Line(self._env, name, sender) for name, sender in senders.items()}
         self._retiring: dict[asyncio.Task[None], Line] = {}
-        self._keeper = Keeper(self._env, lambda: self._lines, self.wake)
+        self._keeper = Keeper(self._env, lambda: self._lines, self._held, self.wake)
         self._main: asyncio.Task[None] | None = None
         self._running = False
         self._stopping = False
@@ -74,6 +74,10 @@ class Worker:
         for line in self._lines.values():
             line.start()
         await self._keeper.run()
+
+    def _held(self) -> set[int]:
+        lines = [*self._lines.values(), *self._retiring.values()]
+        return {row for line in lines for pump in line.pumps for row in pump.held}
 
     def wake(self) -> None:
         """Something was written to the outbox: look now, not at the next look."""

@@ -6,7 +6,7 @@ somebody else has taken over.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,7 +88,12 @@ _settle = Prepared(
     ["to", "verdict", "error", "sent", "later", "short", "why", "row"],
 )
 _expired = Prepared(
-    lambda _: sa.select(_d.id).where(_LEASED, _d.lease_until < sa.bindparam("now")).limit(1), ["now"]
+    lambda pg: (
+        sa.select(_d.id)
+        .where(_LEASED, _d.lease_until < sa.bindparam("now"), ~among(_d.id, "held", postgresql=pg))
+        .limit(1)
+    ),
+    ["now", "held"],
 )
 
 
@@ -126,9 +131,12 @@ def hand_back(tx: Tx, owner: str, now: datetime) -> int:
     return _to_pending(tx, _d.lease_owner == owner, now)
 
 
-def hand_back_expired(tx: Tx, now: datetime) -> int:
-    """Return leases whose sender died or hangs; the rows will be sent again with the same vendor key."""
-    return _to_pending(tx, _d.lease_until < micros(now), now)
+def hand_back_expired(tx: Tx, now: datetime, held: Collection[int] = ()) -> int:
+    """Return leases whose sender died or hangs; the rows will be sent again with the same vendor key.
+
+    Not those of the rows `held`: whoever asks still works on them, and a second send would be for nothing.
+    """
+    return _to_pending(tx, sa.and_(_d.lease_until < micros(now), _d.id.not_in(held)), now)
 
 
 def hand_back_all(tx: Tx, now: datetime) -> int:
@@ -145,6 +153,6 @@ def _to_pending(tx: Tx, which: sa.ColumnElement[bool], now: datetime) -> int:
     return tx.conn.execute(statement).rowcount
 
 
-def has_expired(tx: Tx, now: datetime) -> bool:
+def has_expired(tx: Tx, now: datetime, held: Collection[int] = ()) -> bool:
     """True if `hand_back_expired` would find something."""
-    return _expired.first(tx, micros(now)) is not None
+    return _expired.first(tx, micros(now), values_of(tx, list(held))) is not None

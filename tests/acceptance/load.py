@@ -64,7 +64,7 @@ class Load:
 
     async def _insist(self, one: dict[str, Any]) -> None:
         # Not a wait for a condition but a sender's pause between its attempts.
-        while not await self._taken(one):
+        while not await self._taken(one):  # noqa: ASYNC110 - as said
             await asyncio.sleep(0.05)
         self.ledger.note([one])
         await asyncio.sleep(self.pause)

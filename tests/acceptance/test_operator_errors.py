@@ -163,7 +163,7 @@ async def test_serving_others_without_tokens_is_refused_with_a_way_out(tmp_path:
 async def test_without_tokens_no_web_page_and_no_proxy_can_act(tmp_path: Path) -> None:
     async with running(plain(tmp_path)) as daemon, client_of(daemon) as client:
         body = recorded("single_firing")
-        assert "no API token" in daemon.tail()
+        await until(lambda: "no API token" in daemon.tail(), "the warning")
         for headers in (
             {"Host": "rebound.example.com"},
             {"Origin": "https://evil.example.com"},

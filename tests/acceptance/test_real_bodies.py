@@ -234,6 +234,21 @@ async def test_two_hundred_posts_at_once_of_the_same_alert_are_one_incident(here
     assert actions(here) == ["trigger"]
 
 
+async def test_every_post_ten_times_twenty_at_a_time_is_as_good_as_once(here: World) -> None:
+    names = ["single_firing", "prom_critical_firing", "repeat_1", "group_firing_5", "routes_chat"]
+    bodies = [recorded(name) for name in names] * 10
+    gate = asyncio.Semaphore(20)
+
+    async def post(body: bytes) -> int:
+        async with gate:
+            return (await here.client.post(body)).status
+
+    assert set(await asyncio.gather(*map(post, bodies))) == {200}
+    await here.settle()
+    assert len(await here.client.incidents()) == len(names)
+    assert actions(here) == ["trigger"] * len(names)
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize("path", ["/webhooks/alertmanager", "/webhooks/alertmanager/"])
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])

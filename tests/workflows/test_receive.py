@@ -1,133 +1,19 @@
-"""What posts come to: one alert's sequences, as Alertmanager really sends them, on a real store."""
+"""What posts come to, on a real store: receipts, holds, re-fires, forced resolves, clocks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from incidentd.domain.correlate import Sighting
 from incidentd.domain.incident import State
-from incidentd.domain.matcher import parse_matcher
 from incidentd.domain.severity import Severity
 from incidentd.ingest.types import Quarantined, Reason
 from incidentd.store import schema
 from incidentd.store.codec import instant
 from incidentd.workflows.receive import Submission
-from tests.workflows.world import MINUTE, RULES, World, at, fires, over, stored
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """A world on SQLite, with the rule that one service is one group."""
-    with stored(f"sqlite+aiosqlite:///{tmp_path}/incidentd.db") as world:
-        yield world
-
-
-Story = Callable[[World], None]
-
-
-def story(*posts: tuple[float, list[object]]) -> Story:
-    """Posts at minutes of the story."""
-
-    def tell(world: World) -> None:
-        for minute, alerts in posts:
-            world.minute = minute
-            world.post(*alerts)  # type: ignore[arg-type]
-
-    return tell
-
-
-A, A5, ENDED = fires("a"), fires("a", 5), over("a", end=3)
-
-SEQUENCES = {
-    "repeats_are_one_incident": (
-        story((0, [A]), (1, [A]), (2, [A, A])),
-        (State.TRIGGERED, 1, 1), ["triggered"], ["triggered chat"],
-    ),
-    "a_newer_start_without_a_resolve_stays_in_the_incident": (
-        story((0, [A]), (6, [A5])),
-        (State.TRIGGERED, 1, 1), ["triggered", "alerts_joined"], ["triggered chat", "updated chat"],
-    ),
-    "a_refire_with_a_newer_start_reopens_and_tells": (
-        story((0, [A]), (4, [ENDED]), (6, [A5])),
-        (State.TRIGGERED, 1, 1), ["triggered", "alerts_ended", "resolved", "reopened"],
-        ["triggered chat", "resolved chat", "reopened chat"],
-    ),
-    "a_stale_post_of_a_peer_opens_silently_and_ends_silently": (
-        story((0, [A]), (4, [ENDED]), (5, [A]), (6, [ENDED])),
-        (State.RESOLVED, 0, 1),
-        ["triggered", "alerts_ended", "resolved", "reopened", "alerts_ended", "resolved"],
-        ["triggered chat", "resolved chat"],
-    ),
-    "resolved_twice_is_resolved_once": (
-        story((0, [A]), (4, [ENDED]), (5, [ENDED])),
-        (State.RESOLVED, 0, 1), ["triggered", "alerts_ended", "resolved"], ["triggered chat", "resolved chat"],
-    ),
-    "an_alert_missing_from_a_later_body_still_fires": (
-        story((0, [A, fires("b")]), (5, [fires("b")])),
-        (State.TRIGGERED, 2, 2), ["triggered", "alerts_joined"], ["triggered chat"],
-    ),
-    "an_old_body_after_a_newer_occurrence_changes_nothing": (
-        story((0, [A]), (6, [A5]), (7, [A]), (8, [ENDED])),
-        (State.TRIGGERED, 1, 1), ["triggered", "alerts_joined"], ["triggered chat", "updated chat"],
-    ),
-    "an_old_firing_after_the_newer_occurrence_ended_changes_nothing": (
-        story((0, [A5]), (6, [over("a", 5, 6)]), (7, [A])),
-        (State.RESOLVED, 0, 1), ["triggered", "alerts_ended", "resolved"], ["triggered chat", "resolved chat"],
-    ),
-    "merged_to_an_earlier_start_it_is_the_same_occurrence": (
-        story((0, [A5]), (6, [A]), (8, [over("a", 0, 7)])),
-        (State.RESOLVED, 0, 1), ["triggered", "alerts_ended", "resolved"], ["triggered chat", "resolved chat"],
-    ),
-    "a_start_in_the_future_opens_at_once_and_its_end_is_believed": (
-        story((0, [fires("a", 60)]), (3, [over("a", 60, 2)])),
-        (State.RESOLVED, 0, 1), ["triggered", "alerts_ended", "resolved"], ["triggered chat", "resolved chat"],
-    ),
-    "resolved_and_firing_in_one_body_keep_the_incident_open": (
-        story((0, [A]), (4, [ENDED, fires("b", 3)])),
-        (State.TRIGGERED, 1, 2), ["triggered", "alerts_ended", "alerts_joined"], ["triggered chat", "updated chat"],
-    ),
-    "the_order_within_that_body_does_not_matter": (
-        story((0, [A]), (4, [fires("b", 3), ENDED])),
-        (State.TRIGGERED, 1, 2), ["triggered", "alerts_ended", "alerts_joined"], ["triggered chat", "updated chat"],
-    ),
-    "a_mixed_body_ends_some_and_repeats_others": (
-        story((0, [A, fires("b")]), (4, [ENDED, fires("b")])),
-        (State.TRIGGERED, 1, 2), ["triggered", "alerts_joined", "alerts_ended"], ["triggered chat"],
-    ),
-    "a_group_that_grows_is_told_once_until_the_update_has_left": (
-        story((0, [A]), (1, [A, fires("b")]), (2, [A, fires("b"), fires("c")])),
-        (State.TRIGGERED, 3, 3), ["triggered", "alerts_joined", "alerts_joined"], ["triggered chat", "updated chat"],
-    ),
-    "a_worse_alert_pages_over_old_and_new_channels": (
-        story((0, [A]), (1, [fires("b", severity="critical")])),
-        (State.TRIGGERED, 2, 2), ["triggered", "alerts_joined", "severity_raised"],
-        ["triggered chat", "escalated chat,phone"],
-    ),
-    "a_milder_alert_does_not_lower_the_incident": (
-        story((0, [fires("b", severity="critical")]), (1, [A]), (2, [over("b", end=2, severity="critical")])),
-        (State.TRIGGERED, 1, 2), ["triggered", "alerts_joined", "alerts_ended"],
-        ["triggered phone,chat", "updated phone,chat"],
-    ),
-    "what_is_told_to_nobody_is_kept": (
-        story((0, [fires("a", severity="info")]), (1, [fires("b", severity="info")])),
-        (State.TRIGGERED, 2, 2), ["triggered", "alerts_joined"], [],
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", SEQUENCES)
-def test_a_sequence_comes_to_what_it_means(world: World, name: str) -> None:
-    tell, outcome, timeline, told = SEQUENCES[name]
-    tell(world)
-    incident = world.incident(1)
-    assert (incident.state, incident.alerts_firing, incident.alerts_total) == outcome
-    assert world.timeline() == timeline
-    assert world.told() == told
-    assert list(world.incidents()) == [1]
+from tests.workflows.world import A5, ENDED, MINUTE, RULES, A, World, at, fires, over, story
 
 
 def test_a_receipt_names_the_incidents_and_what_each_alert_meant(world: World) -> None:
@@ -317,93 +203,6 @@ def test_members_that_join_in_a_shortened_body_are_told_too(world: World) -> Non
     world.post(A)
     world.post(A, fires("b"), truncated=1)
     assert world.told() == ["triggered chat", "updated chat"]
-
-
-WATCHDOG = fires("Watchdog", severity="none")
-BEATING = replace(RULES, heartbeats={"main": ((parse_matcher('alertname="Watchdog"'),),)})
-
-
-def test_a_heartbeat_opens_nothing_and_is_seen(world: World) -> None:
-    world.rules = BEATING
-    for minute in range(3):
-        world.minute = minute
-        assert world.post(WATCHDOG).sightings == ((Sighting.HEARTBEAT, 1),)
-    world.post(fires("Watchdog", 2, severity="none"))
-    assert world.incidents() == {}
-    (alert,) = world.rows(schema.alerts)
-    assert (instant(alert.last_seen_at), instant(alert.starts_at), alert.ends_at) == (at(2), at(2), None)
-
-
-def test_a_heartbeat_that_was_late_about_an_older_end_still_beats(world: World) -> None:
-    world.rules = BEATING
-    world.post(fires("Watchdog", 5, severity="none"))
-    world.post(over("Watchdog", 0, 1, severity="none"))
-    assert world.rows(schema.alerts)[0].ends_at is None
-    world.post(over("Watchdog", 5, 6, severity="none"))
-    assert instant(world.rows(schema.alerts)[0].ends_at) == at(6)
-
-
-def test_an_alert_that_is_no_heartbeat_any_more_opens_an_incident_with_its_next_repeat(world: World) -> None:
-    world.rules = BEATING
-    world.post(WATCHDOG)
-    world.rules = RULES
-    assert world.post(WATCHDOG, WATCHDOG).incidents == (1,)
-    assert world.incident().alerts_firing == 1
-    assert world.told() == ["triggered chat"]
-
-
-def test_an_alert_that_became_a_heartbeat_leaves_its_incident_when_it_starts_anew(world: World) -> None:
-    world.post(WATCHDOG)
-    world.rules = BEATING
-    world.post(WATCHDOG)
-    assert world.incident().state is State.TRIGGERED
-    world.minute = 3
-    world.post(fires("Watchdog", 2, severity="none"))
-    assert world.incident().state is State.RESOLVED
-    world.post(fires("Watchdog", 2, severity="none"))
-    assert world.incident().alerts_firing == 0
-    assert list(world.incidents()) == [1]
-
-
-def test_after_a_change_of_grouping_an_end_still_reaches_its_incident(world: World) -> None:
-    world.post(A)
-    world.rules = replace(RULES, grouping=("alertname",))
-    world.post(ENDED)
-    assert world.incident().state is State.RESOLVED
-
-
-def test_after_a_change_of_grouping_a_newer_start_moves_and_leaves_nothing_open(world: World) -> None:
-    world.post(A)
-    world.rules = replace(RULES, grouping=("alertname",))
-    world.minute = 6
-    world.post(A5)
-    assert [(i.state, i.alerts_firing) for i in world.incidents().values()] == [
-        (State.RESOLVED, 0),
-        (State.TRIGGERED, 1),
-    ]
-    assert world.incident().ended_at == at(5)
-
-
-def test_after_a_change_of_grouping_a_refire_does_not_open_its_old_group_twice(world: World) -> None:
-    story((0, [A]), (4, [ENDED]))(world)
-    world.minute = 30
-    world.post(fires("b", 29))
-    world.rules = replace(RULES, grouping=("alertname",))
-    world.post(A)
-    assert [(i.state, i.alerts_firing) for i in world.incidents().values()] == [
-        (State.RESOLVED, 0),
-        (State.TRIGGERED, 2),
-    ]
-
-
-def test_what_retention_has_deleted_may_fire_again(world: World) -> None:
-    world.post(A)
-    world.resolve()
-    world.write(lambda tx: [tx.conn.execute(t.delete()) for t in (schema.incidents, schema.occurrences)])
-    world.post(ENDED)
-    world.post(A)
-    assert world.incident(2).alerts_firing == 1
-    assert [row.incident_id for row in world.rows(schema.occurrences, "alert_id")] == [2]
 
 
 def test_new_annotations_replace_the_old_ones(world: World) -> None:

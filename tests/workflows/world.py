@@ -200,3 +200,20 @@ def remembered(rules: Rules = RULES) -> Iterator[World]:
 
         yield World(write, rules)
     engine.dispose()
+
+
+Story = Callable[[World], None]
+
+
+def story(*posts: tuple[float, list[object]]) -> Story:
+    """Posts at minutes of the story."""
+
+    def tell(world: World) -> None:
+        for minute, alerts in posts:
+            world.minute = minute
+            world.post(*alerts)  # type: ignore[arg-type]
+
+    return tell
+
+
+A, A5, ENDED = fires("a"), fires("a", 5), over("a", end=3)
