@@ -91,4 +91,7 @@ def _configure_libraries(level: int, shared: list[Any], render: Callable[..., An
 
 
 def _json(_logger: object, _name: str, event: Event) -> str:
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode(errors="replace")
+    # When, how bad, what: in this order a line can be read.
+    ordered = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    ordered.update(event)
+    return orjson.dumps(ordered, default=str, option=orjson.OPT_NON_STR_KEYS).decode(errors="replace")

@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "watch": ("ctl_watch", "watch", "Follow what happens, one line for each event."),
     "ack": ("ctl_act", "ack", "Acknowledge incidents: you are on it."),
     "unack": ("ctl_act", "unack", "Give incidents back: they page again."),
-    "snooze": ("ctl_act", "snooze", "Silence an incident for a while."),
+    "snooze": ("ctl_act", "snooze", "Leave an incident alone for a while."),
     "note": ("ctl_act", "note", "Add a note to the timeline."),
     "resolve": ("ctl_act", "resolve", "Resolve incidents."),
     "reopen": ("ctl_act", "reopen", "Reopen a resolved incident."),

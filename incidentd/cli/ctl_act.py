@@ -79,7 +79,7 @@ def unack(session: Session, /, *, ids: tuple[int, ...], comment: str | None) -> 
 @api_options
 @pass_session
 def resolve(session: Session, /, *, ids: tuple[int, ...], comment: str | None, force: bool) -> None:
-    """Resolve incidents. RefusedError while alerts still fire, unless forced.
+    """Resolve incidents. Refused while alerts still fire, unless forced.
 
     \b
     Examples:
@@ -104,13 +104,13 @@ def reopen(session: Session, /, *, incident_id: int, comment: str | None) -> Non
     _act(session, incident_id, "reopen", {"comment": comment})
 
 
-@click.command("snooze", short_help="Silence an incident for a while.")
+@click.command("snooze", short_help="Leave an incident alone for a while.")
 @_one
 @click.argument("duration", metavar="DURATION", type=Duration())
 @api_options
 @pass_session
 def snooze(session: Session, /, *, incident_id: int, duration: str) -> None:
-    """Silence one incident for DURATION; when it ends, an unresolved incident pages again.
+    """Leave one incident alone for DURATION; when it ends, an unresolved incident pages again.
 
     \b
     Examples:

@@ -76,10 +76,8 @@ def kinds() -> Iterator[tuple[str, Json]]:
 
 
 def _below(schema: Json, key: str | int) -> Json | None:
-    if isinstance(key, int):
-        found = schema.get("items")
-    else:
-        found = schema.get("properties", {}).get(key) or named(schema)
+    properties = schema.get("properties", {})
+    found = schema.get("items") if isinstance(key, int) else properties.get(key) or named(schema)
     return found if isinstance(found, Mapping) else None
 
 

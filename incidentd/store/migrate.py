@@ -184,4 +184,6 @@ def _named(url: sa.URL) -> Iterator[None]:
     except (SchemaTooNewError, NotOurDatabaseError):
         raise
     except (StoreUnavailableError, StoreRejectedError, ConflictError) as error:
-        raise StoreUnavailableError(f"cannot prepare {place_of(url)}: {error}") from error
+        raise StoreUnavailableError(
+            f"cannot prepare {place_of(url)}: {error}; is it there, and does database.url name it rightly?"
+        ) from error

@@ -15,7 +15,7 @@ from aiohttp import web
 from prometheus_client import Counter as Series
 
 from incidentd.ingest import alertmanager, grafana
-from incidentd.ingest.types import NotAWebhookError, Post
+from incidentd.ingest.types import NotAWebhookError, Post, Reason
 from incidentd.store.engine import StoreUnavailableError
 from incidentd.web.body import INLINE_BYTES, read_body
 from incidentd.web.desk import SOURCE, Desk
@@ -80,11 +80,12 @@ async def _committed(call: Call, source: str, post: Post) -> Receipt:
 
 
 def _receipt(call: Call, post: Post, receipt: Receipt) -> web.Response:
+    quarantined = len(post.quarantined) + receipt.set_aside
     body = {
         "request_id": call.request_id,
         "received": post.received,
-        "accepted": post.received - len(post.quarantined),
-        "quarantined": len(post.quarantined),
+        "accepted": post.received - quarantined,
+        "quarantined": quarantined,
         "incidents": receipt.incidents,
     }
     return web.Response(body=orjson.dumps(body), headers=call.desk.headers(call.request_id, JSON))
@@ -100,6 +101,9 @@ def _count(desk: Desk, source: str, post: Post, receipt: Receipt) -> None:
         _series(desk, metrics.alerts_sighted, source, sighting.value).inc(number)
     for bad in post.quarantined:
         _series(desk, metrics.alerts_quarantined, source, bad.reason.name.lower()).inc()
+    if receipt.set_aside:
+        reason = Reason.UNPROCESSABLE.name.lower()
+        _series(desk, metrics.alerts_quarantined, source, reason).inc(receipt.set_aside)
 
 
 def _series(desk: Desk, family: Series, source: str, value: str) -> Series:

@@ -144,21 +144,18 @@ class GroupCommit:
             return
         if len(alerts) == 1:
             log.error("alert_unprocessable", fingerprint=alerts[0].fingerprint, exc_info=error)
-            waiting.submission = _set_aside(waiting.submission, alerts[0])
-            await self._commit(batch)
+            await self._in_parts(waiting, [_without(waiting.submission, alerts[0])], set_aside=1)
             return
-        await self._halve(waiting)
+        middle = len(alerts) // 2
+        first = replace(waiting.submission, alerts=alerts[:middle])
+        second = replace(waiting.submission, alerts=alerts[middle:], quarantined=())
+        await self._in_parts(waiting, [first, second], set_aside=0)
 
-    async def _halve(self, waiting: _Waiting) -> None:
-        """Commit the two halves of a post one after the other; together they answer it."""
-        submission, receipts = waiting.submission, []
-        middle = len(submission.alerts) // 2
-        halves = (
-            replace(submission, alerts=submission.alerts[:middle]),
-            replace(submission, alerts=submission.alerts[middle:]),
-        )
-        for half in halves:
-            part = _Waiting(half, asyncio.get_running_loop().create_future())
+    async def _in_parts(self, waiting: _Waiting, parts: Sequence[Submission], *, set_aside: int) -> None:
+        """Commit the parts of a post one after the other; together they answer it."""
+        receipts = [Receipt((), (), set_aside)]
+        for submission in parts:
+            part = _Waiting(submission, asyncio.get_running_loop().create_future())
             await self._commit([part])
             if (failure := part.answer.exception()) is not None:
                 _fail([waiting], failure)
@@ -175,11 +172,13 @@ def _fail(batch: Sequence[_Waiting], error: BaseException) -> None:
             waiting.answer.exception()  # read once, so that a sender who left causes no "never retrieved" line
 
 
-def _set_aside(submission: Submission, alert: Alert) -> Submission:
+def _without(submission: Submission, alert: Alert) -> Submission:
+    """The post with its only alert in quarantine."""
     bad = Quarantined("alerts", Reason.UNPROCESSABLE, repr(dict(alert.labels))[:4096])
     return replace(submission, alerts=(), quarantined=(*submission.quarantined, bad))
 
 
 def _together(receipts: Sequence[Receipt]) -> Receipt:
     ids = sorted({i for receipt in receipts for i in receipt.incidents})
-    return Receipt(tuple(ids), tuple([pair for receipt in receipts for pair in receipt.sightings]))
+    sightings = tuple([pair for receipt in receipts for pair in receipt.sightings])
+    return Receipt(tuple(ids), sightings, sum([receipt.set_aside for receipt in receipts]))

@@ -46,6 +46,8 @@ class Receipt:
     incidents: tuple[int, ...]
     sightings: tuple[tuple[Sighting, int], ...]
     """How often each sighting occurred."""
+    set_aside: int = 0
+    """Alerts that this daemon could not process although they could be read: quarantined with the others."""
 
 
 @dataclass(frozen=True, slots=True)

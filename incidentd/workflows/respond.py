@@ -11,7 +11,7 @@ from datetime import datetime
 
 from incidentd.domain import response
 from incidentd.domain.incident import ActionRefusedError, Change, Entry, Incident, Refusal, State
-from incidentd.domain.notification import DeliveryState, Notice
+from incidentd.domain.notification import DeliveryClass, DeliveryState, Notice
 from incidentd.domain.severity import Severity
 from incidentd.store import deliveries, incidents, schema
 from incidentd.store.deliveries import Delivery
@@ -116,13 +116,21 @@ def declare(tx: Tx, declared: Declaration, rules: Rules, now: datetime) -> Done:
 
 
 def retry_delivery(tx: Tx, delivery_id: int, actor: str, rules: Rules, now: datetime) -> Delivery:
-    """Put a dead delivery back into its lane. Refused for any other state: it is under way or done."""
+    """Put a dead delivery back into its lane.
+
+    Refused for any other state, for then it is under way or done; and for a page about an incident that is over,
+    for at the vendor it would open an alert that nobody closes.
+    """
     delivery = deliveries.by_id(tx, delivery_id)
     if delivery is None:
         raise NotFoundError(f"there is no delivery {delivery_id}")
     if delivery.state is not DeliveryState.DEAD:
         incident = _locked(tx, delivery.incident_id)
         detail = f"delivery {delivery_id} is {delivery.state}; only a dead one can be retried"
+        raise ActionRefusedError(Refusal.WRONG_STATE, incident.state, detail)
+    incident = _locked(tx, delivery.incident_id)
+    if delivery.delivery_class is DeliveryClass.PAGE and not incident.open:
+        detail = f"INC-{incident.id} is resolved: paging somebody about it now would open it at the vendor for good"
         raise ActionRefusedError(Refusal.WRONG_STATE, incident.state, detail)
     deliveries.revive(tx, delivery_id, now)
     entry = Entry(

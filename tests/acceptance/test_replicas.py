@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from incidentd.clock import FixedClock
+from incidentd.store.codec import micros
 from tests.acceptance.bodies import alert, webhook
 from tests.acceptance.client import Client
 from tests.acceptance.harness import ALICE, INGEST, Vendors, World, configuration, vendors, write
@@ -136,6 +137,7 @@ async def test_what_a_killed_replica_was_sending_is_sent_by_another_after_the_le
         [page] = [row for row in await second.client.deliveries() if row["channel"] == "pager"]
         assert (page["state"], page["attempts"]) == ("leased", 1)
         assert len(pager.requests) == 1, "the lease still holds: nobody else sends"
+        [lease] = [row for row in (await read_postgresql(cluster.url)).deliveries if row["id"] == page["id"]]
 
         def sent_again() -> bool:
             # In steps: the replica may be looking just now, and looks again some seconds of its own clock later.
@@ -143,6 +145,7 @@ async def test_what_a_killed_replica_was_sending_is_sent_by_another_after_the_le
             return len(pager.requests) > 1
 
         await until(sent_again, "the other replica to send it")
+        assert micros(clock.now()) > lease["lease_until"]
         await second.settle()
         [page] = [row for row in await second.client.deliveries() if row["channel"] == "pager"]
         assert (page["state"], page["attempts"]) == ("sent", 2)

@@ -50,6 +50,8 @@ def test_the_first_connection_must_succeed(run: Run, server: FakeServer) -> None
 def test_ctrl_c_ends_it_with_success(server: FakeServer, env: dict[str, str]) -> None:
     server.streams = [sse(1)]
     command = [sys.executable, "-m", "incidentd.cli.ctl", "watch", "--url", server.url]
+    # Where the suite runs in the background SIGINT is ignored, which a child would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
     ) as process:

@@ -26,7 +26,7 @@ waits = st.timedeltas(timedelta(days=-1), timedelta(days=3))
 @pytest.mark.parametrize(
     ("delivery_class", "base", "cap", "max_age"),
     [
-        (DeliveryClass.PAGE, 2, 60, 3600),
+        (DeliveryClass.PAGE, 2, 60, 24 * 3600),
         (DeliveryClass.CLOSE, 5, 300, 24 * 3600),
         (DeliveryClass.STATE, 5, 300, 6 * 3600),
         (DeliveryClass.LOG, 5, 300, 6 * 3600),
@@ -69,9 +69,10 @@ def test_the_destination_is_not_bothered_before_it_allows_it_nor_believed_beyond
     assert next_attempt(CLOSE, 1, asked, 0.5) == expected
 
 
-def test_a_page_told_to_wait_for_an_hour_has_no_next_attempt() -> None:
-    assert next_attempt(PAGE, 1, timedelta(hours=1), 0.5) is None
-    assert next_attempt(PAGE, 1, timedelta(minutes=59), 0.5) == timedelta(minutes=59)
+def test_a_wait_that_uses_up_all_patience_leaves_no_next_attempt() -> None:
+    hasty = replace(PAGE, max_age=timedelta(hours=1))
+    assert next_attempt(hasty, 1, timedelta(hours=1), 0.5) is None
+    assert next_attempt(hasty, 1, timedelta(minutes=59), 0.5) == timedelta(minutes=59)
 
 
 @given(attempts_made, st.none() | waits, jitters)
@@ -138,7 +139,7 @@ def test_a_policy_that_makes_no_sense_is_refused(change: dict[str, timedelta]) -
 
 @pytest.mark.parametrize(
     ("age", "expected"),
-    [(timedelta(0), False), (timedelta(minutes=59, seconds=59), False), (timedelta(hours=1), True)],
+    [(timedelta(0), False), (timedelta(hours=23, minutes=59), False), (timedelta(hours=24), True)],
 )
-def test_a_page_is_given_up_after_an_hour(age: timedelta, *, expected: bool) -> None:
+def test_a_page_is_given_up_after_a_day(age: timedelta, *, expected: bool) -> None:
     assert give_up(PAGE, age) is expected

@@ -104,6 +104,7 @@ async def test_a_poisonous_alert_is_set_aside_and_its_neighbours_are_committed(t
         receipt, other = await asyncio.gather(d.intake.submit(mixed), d.intake.submit(post(alert("Other"))))
         assert await d.names() == {a.name for a in good} | {"Other"}
         assert len(receipt.incidents) == 7
+        assert receipt.set_aside == 1
         assert len(other.incidents) == 1
         aside = await d.store.read(lambda tx: quarantine.search(tx, before=None, limit=10))
         assert [a.reason for a in aside] == ["this daemon could not process it: see its log"]

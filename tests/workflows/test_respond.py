@@ -180,6 +180,15 @@ def test_a_dead_delivery_is_put_back_once(world: World) -> None:
         retry(world, delivery_id)
 
 
+def test_a_dead_page_of_an_incident_that_is_over_is_not_sent_again(world: World) -> None:
+    delivery_id = world.rows(schema.deliveries)[0].id
+    world.resolve(1, force=True)
+    settle(world, DeliveryState.DEAD)
+    with pytest.raises(ActionRefusedError, match="INC-1 is resolved: paging somebody"):
+        retry(world, delivery_id)
+    assert world.rows(schema.deliveries)[0].state == "dead"
+
+
 def test_a_delivery_that_does_not_exist_is_not_found(world: World) -> None:
     with pytest.raises(NotFoundError, match="no delivery 99"):
         retry(world, 99)
