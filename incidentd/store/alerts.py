@@ -136,7 +136,7 @@ _of_incidents = Prepared(_newest_of_incidents, ["ids", "depth"])
 
 def known(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[AlertRecord]:
     """The stored alerts of `source` among `fingerprints`: one index look-up each, in one statement."""
-    return [_record(row) for row in _known.all(tx, source, values_of(tx, fingerprints))]
+    return [_record(row) for row in _known.tuples(tx, source, values_of(tx, fingerprints))]
 
 
 def insert_new(tx: Tx, records: Sequence[AlertRecord]) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import sqlite3
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ class Tx:
 
     conn: sa.Connection
     postgresql: bool
+    driver: sqlite3.Connection | None = None
+    """The same transaction without SQLAlchemy around it, for `Prepared`; only of SQLite's writer."""
 
 
 class Store:
@@ -139,7 +142,8 @@ class Store:
                 assert self._writer is not None  # noqa: S101 - for the type checker: set whenever the thread is
                 self._connection = self._writer.connect()
             with self._connection.begin():
-                return work(Tx(self._connection, postgresql=False))
+                driver: Any = self._connection.connection.driver_connection
+                return work(Tx(self._connection, postgresql=False, driver=driver))
         except (DBAPIError, PendingRollbackError):
             # After an I/O error the connection's view is worthless: start from a fresh one.
             self._drop_connection()

@@ -88,17 +88,17 @@ def _slot(group: str) -> int:
 
 def open_by_group(tx: Tx, groups: Sequence[str]) -> list[Incident]:
     """The open incidents of these groups, locked for this transaction."""
-    return [decode(row) for row in _open_by_group.all(tx, values_of(tx, groups))]
+    return [decode(row) for row in _open_by_group.tuples(tx, values_of(tx, groups))]
 
 
 def by_ids(tx: Tx, ids: Sequence[int]) -> list[Incident]:
     """These incidents, locked for this transaction."""
-    return [decode(row) for row in _by_id.all(tx, values_of(tx, ids))] if ids else []
+    return [decode(row) for row in _by_id.tuples(tx, values_of(tx, ids))] if ids else []
 
 
 def resolved_since(tx: Tx, groups: Sequence[str], since: datetime) -> list[Incident]:
     """Incidents of these groups that were resolved at `since` or later."""
-    return [decode(row) for row in _resolved_since.all(tx, values_of(tx, groups), micros(since))]
+    return [decode(row) for row in _resolved_since.tuples(tx, values_of(tx, groups), micros(since))]
 
 
 def due(tx: Tx, timer: str, now: datetime, limit: int) -> list[Incident]:

@@ -4,6 +4,7 @@ building it.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,16 +62,31 @@ class Prepared:
         """Run it once and return the first row."""
         return self._cursor(tx, values).first()
 
+    def tuples(self, tx: Tx, *values: object) -> Sequence[Sequence[Any]]:
+        """Run it once and return every row as plain values in the order of the columns: for intake."""
+        return (
+            self._cursor(tx, values).all() if tx.driver is None else self._raw(tx.driver, values).fetchall()
+        )
+
     def run(self, tx: Tx, *values: object) -> int:
         """Run it once for its effect; the number of rows it changed."""
-        return self._cursor(tx, values).rowcount
+        return (
+            self._cursor(tx, values).rowcount if tx.driver is None else self._raw(tx.driver, values).rowcount
+        )
 
     def many(self, tx: Tx, rows: Sequence[Row]) -> None:
         """Run it for each of `rows`."""
         if not rows:
             return
         text = self._text(postgresql=tx.postgresql)
-        tx.conn.exec_driver_sql(text.sql, [text.arranged(row) for row in rows])
+        arranged = rows if text.order is None else [text.arranged(row) for row in rows]
+        if tx.driver is None:
+            tx.conn.exec_driver_sql(text.sql, [tuple(row) for row in arranged])
+            return
+        try:
+            tx.driver.executemany(text.sql, arranged)
+        except sqlite3.Error as error:
+            raise _wrapped(text.sql, error) from error
 
     def sql(self, *, postgresql: bool) -> str:
         """The text for a database."""
@@ -86,6 +102,13 @@ class Prepared:
         text = self._text(postgresql=tx.postgresql)
         return tx.conn.exec_driver_sql(text.sql, text.arranged(values))
 
+    def _raw(self, driver: sqlite3.Connection, values: Row) -> sqlite3.Cursor:
+        text = self._text(postgresql=False)
+        try:
+            return driver.execute(text.sql, text.arranged(values))
+        except sqlite3.Error as error:
+            raise _wrapped(text.sql, error) from error
+
     def _compile(self, *, postgresql: bool) -> _Text:
         compiled: Any = self._build(postgresql).compile(
             dialect=_POSTGRESQL if postgresql else _SQLITE, compile_kwargs={"render_postcompile": True}
@@ -100,6 +123,11 @@ class Prepared:
         order = tuple([places[name] for name in compiled.positiontup or ()])
         fits = order == tuple(range(len(self._parameters)))
         return _Text(str(compiled), None if fits else order, tuple(constants))
+
+
+def _wrapped(sql: str, error: sqlite3.Error) -> Exception:
+    # As SQLAlchemy would raise it, without the values: they may hold alert texts.
+    return sa.exc.DBAPIError.instance(sql, None, error, sqlite3.Error)
 
 
 def insert(table: sa.Table) -> Prepared:
@@ -165,8 +193,8 @@ class Ids:
                 self._free = self._from_sequence()
             return self._free.pop()
         if not self._next:
-            row = _next_sqlite.first(self._tx, self._table)
-            self._next = int(row[0]) if row else 0
+            rows = _next_sqlite.tuples(self._tx, self._table)
+            self._next = int(rows[0][0]) if rows else 0
         self._next += 1
         return self._next
 

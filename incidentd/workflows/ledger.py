@@ -72,8 +72,9 @@ class Ledger:
 
     def save(self, tx: Tx) -> None:
         """Write everything."""
+        # Closed ones first: within one transaction too a group must never have two open incidents.
+        incidents.save(tx, sorted(self.changed.values(), key=lambda incident: incident.open))
         incidents.add(tx, list(self.fresh.values()))
-        incidents.save(tx, list(self.changed.values()))
         timeline.append(tx, self.entries)
         outbox.enqueue(tx, self.deliveries)
 

@@ -6,9 +6,10 @@ The statements are recorded while the real functions run, then the database is a
 import contextlib
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import event
@@ -41,6 +42,22 @@ class Said:
     parameters: Any
 
 
+@dataclass(frozen=True)
+class Listening:
+    """SQLite's connection as `Prepared` uses it, noting what it is told."""
+
+    driver: sqlite3.Connection
+    said: list[Said]
+
+    def execute(self, sql: str, row: Any) -> sqlite3.Cursor:
+        self.said.append(Said(sql, row))
+        return self.driver.execute(sql, row)
+
+    def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
+        self.said.append(Said(sql, rows[0]))
+        return self.driver.executemany(sql, rows)
+
+
 @contextlib.contextmanager
 def recorded(tx: Tx) -> Iterator[list[Said]]:
     said: list[Said] = []
@@ -50,9 +67,14 @@ def recorded(tx: Tx) -> Iterator[list[Said]]:
         said.append(Said(sql, parameters[0] if many else parameters))
 
     event.listen(tx.conn, "before_cursor_execute", listen)
+    driver, tx.driver = (
+        tx.driver,
+        cast("sqlite3.Connection", Listening(tx.driver, said)) if tx.driver else None,
+    )
     try:
         yield said
     finally:
+        tx.driver = driver
         event.remove(tx.conn, "before_cursor_execute", listen)
 
 

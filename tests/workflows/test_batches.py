@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from incidentd.domain.alert import Alert
@@ -40,7 +40,19 @@ def live(world: World, story: list[list[Submission]], *, together: bool) -> list
     return receipts
 
 
+def post(*body: Alert) -> Submission:
+    return Submission("main", "request", body)
+
+
+ONE_ENDS_WHILE_ANOTHER_OPENS = [
+    [post(fires("a", 0, "warning"))],
+    [post(over("a", 0, 0, "warning")), post(over("b", 0, 0, "critical"), fires("b", 0, "critical"))],
+]
+"""In one transaction the group's incident closes and its next one opens."""
+
+
 @settings(max_examples=150, database=None)
+@example(ONE_ENDS_WHILE_ANOTHER_OPENS)
 @given(batches)
 def test_posts_in_one_batch_come_to_the_same_as_one_after_the_other(story: list[list[Submission]]) -> None:
     with remembered() as together, remembered() as alone:
