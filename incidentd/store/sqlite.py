@@ -24,7 +24,7 @@ def writer(url: sa.URL, busy_timeout: float) -> sa.Engine:
         poolclass=sa.pool.NullPool,
         connect_args={"check_same_thread": False, "timeout": busy_timeout},
     )
-    pragmas = ("journal_mode=WAL", "wal_autocheckpoint=8000", "cache_size=-24000")
+    pragmas = ("journal_mode=WAL", "wal_autocheckpoint=8000", "cache_size=-64000")
     _events(engine, "BEGIN IMMEDIATE", pragmas, busy_timeout)
     return engine
 
