@@ -32,11 +32,12 @@ run: $(VENV)/.stamp-run  ## install into .venv and start the daemon on http://12
 test: $(VENV)/.stamp-dev  ## run the whole suite; a part whose program is missing is skipped by name
 	@$(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS)
 
-check: $(VENV)/.stamp-dev  ## format, lint, types and import layers: what has to pass before the tests
+check: $(VENV)/.stamp-dev  ## format, lint, types, import layers, documents: what has to pass before the tests
 	@echo "format"; $(BIN)/ruff format --check --quiet . || { echo "run: make fmt"; exit 1; }
 	@echo "lint";   $(BIN)/ruff check --quiet .
 	@echo "types";  $(BIN)/mypy
 	@echo "layers"; $(BIN)/lint-imports --no-logo
+	@echo "documents"; $(BIN)/python -m pytest -q tests/test_docs.py tests/test_shape.py tests/config/test_reference.py
 
 fmt: $(VENV)/.stamp-dev  ## format the code and apply the safe fixes of the linter
 	@$(BIN)/ruff format .

@@ -24,7 +24,7 @@ from incidentd.lifecycle import Lifecycle, StartError
 from incidentd.metrics import Metrics
 from incidentd.store import settings, tokens
 from incidentd.store.ballast import Ballast
-from incidentd.store.engine import Store
+from incidentd.store.engine import Store, StoreUnavailableError
 from incidentd.store.filelock import FileLock
 from incidentd.store.migrate import migrate
 from incidentd.web.context import Context
@@ -56,10 +56,13 @@ class Daemon:
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self.url = ""
+        self.protected = False
+        """True if requests need a token."""
         self._path = path
         self._output = output or sys.stdout
         self._lifecycle = Lifecycle()
         self._noted = asyncio.Event()
+        self._reloading = asyncio.Lock()
         self._ballast: Ballast | None = None
 
     async def start(self) -> None:
@@ -70,11 +73,6 @@ class Daemon:
             await self.stop()
             raise
 
-    @property
-    def protected(self) -> bool:
-        """True if requests need a token."""
-        return self._protected
-
     async def stop(self) -> bool:
         """Refuse new work, finish what is under way, hand back leases; True if all of it ended in time."""
         if hasattr(self, "context"):
@@ -84,7 +82,7 @@ class Daemon:
     async def _start(self) -> None:
         self._take_port()
         await self._open_store()
-        await self._look_for_tokens()
+        await self._look_for_tokens(self.config)
         http = HttpClient()
         self._lifecycle.started("http client", http.aclose, 5)
         self._env = ChannelEnv(
@@ -116,11 +114,12 @@ class Daemon:
     async def _open_store(self) -> None:
         url = self.config.database.url.get_secret_value()
         self.store = Store(url, on_full=self._make_room)
-        self._lifecycle.started("database", self.store.close, 10)
         if self.store.path is not None:
+            # Locked first, released last: whoever gets the lock finds nobody sending any more.
             self._guard_file(self.store.path)
             self._ballast = Ballast(self.store.path)
             await asyncio.to_thread(self._ballast.ensure)
+        self._lifecycle.started("database", self.store.close, 10)
         result = await migrate(url)
         if result.before != result.after:
             log.info(
@@ -142,20 +141,19 @@ class Daemon:
         self._lifecycle.started("database lock", release, 1)
 
     def _make_room(self) -> bool:
-        """Called in the writer's thread when the disk is full."""
         return self._ballast is not None and self._ballast.release()
 
     async def _generate_secrets(self, config: Config) -> None:
         webhooks = [name for name, channel in config.channels.items() if channel.kind == "webhook"]
         self._secrets = await self.store.write(lambda tx: webhook_secrets(tx, webhooks))
 
-    async def _look_for_tokens(self) -> None:
+    async def _look_for_tokens(self, config: Config) -> None:
         """Refuse to serve others without any token."""
         stored = await self.store.read(tokens.all_tokens)
         # A revoked token counts: revoking the last one must not open the door.
-        self._protected = bool(self.config.auth.tokens or stored)
+        self.protected = bool(config.auth.tokens or stored)
         server = self.config.server
-        if not server.loopback and not self._protected:
+        if not server.loopback and not self.protected:
             raise StartError(
                 f"server.host is {server.host}, which others can reach, and there is no token: anybody could "
                 "acknowledge incidents. Configure auth.tokens, or run `incidentd token create NAME --scope admin`, "
@@ -273,27 +271,30 @@ class Daemon:
 
     async def reload(self) -> list[str]:
         """Read the configuration again. The problems if it is bad: then the running one stays in force."""
-        if self._path is None:
-            return ["this daemon was started without a configuration file"]
-        try:
-            loaded = await asyncio.to_thread(load, self._path)
-        except (ConfigError, OSError) as error:
-            self.metrics.config_reloads.labels("refused").inc()
-            log.error("config_refused", problems=str(error).splitlines())  # noqa: TRY400 - the problems say it all
-            return str(error).splitlines()
-        await self._take(loaded.config)
-        self.metrics.config_reloads.labels("done").inc()
-        log.info("config_reloaded", path=str(self._path), warnings=list(loaded.warnings))
-        return []
+        async with self._reloading:
+            try:
+                warnings = await self._reload()
+            except (ConfigError, OSError, StartError, StoreUnavailableError) as error:
+                self.metrics.config_reloads.labels("refused").inc()
+                log.error("config_refused", problems=str(error).splitlines())  # noqa: TRY400 - they say it all
+                return str(error).splitlines()
+            self.metrics.config_reloads.labels("done").inc()
+            log.info("config_reloaded", path=str(self._path), warnings=warnings)
+            return []
 
-    async def _take(self, config: Config) -> None:
-        server = self.config.server
+    async def _reload(self) -> list[str]:
+        """All of it is made first and put in force last, without a pause in between."""
+        if self._path is None:
+            raise StartError("this daemon was started without a configuration file")
+        loaded = await asyncio.to_thread(load, self._path)
+        server, config = self.config.server, loaded.config
         if config.server.at(server.host, server.port) != server or config.database != self.config.database:
             log.warning("config_needs_restart", sections=["server", "database"])
         config = config.model_copy(update={"server": server, "database": self.config.database})
-        self.config = config
+        await self._look_for_tokens(config)
         await self._generate_secrets(config)
         senders = self._senders(config)
+        self.config = self.context.config = config
         self.context.rules = rules_of(config, {name: sender.target for name, sender in senders.items()})
-        self.context.config = config
         self.worker.replace_senders(senders)
+        return list(loaded.warnings)

@@ -20,6 +20,9 @@ from incidentd.domain.duration import format_duration, parse_duration
 SECRETS = "secrets"
 """Key of the validation context under which a `SecretResolver` is found."""
 
+RESERVED_NAMES = frozenset({"source", "incidentd", "reconcile"})
+"""Actors that are no person and no token: their entries in timeline and audit must not be claimed by one."""
+
 _FORMS = '"${ENV_NAME}", {file: PATH} or a literal text'
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")

@@ -6,6 +6,7 @@ form. The redactor is the last processor, so nothing added on the way can slip p
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
@@ -41,9 +42,39 @@ Event = MutableMapping[str, Any]
 def redact(_logger: object, _name: str, event: Event) -> Event:
     """Mask values under secret-like keys, and secret-like parts of any text."""
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = _MASK if _SECRET_KEYS.search(key) else _SECRET_VALUES.sub(_masked, value)
+        event[key] = _MASK if isinstance(value, str) and _SECRET_KEYS.search(key) else _redacted(value)
     return event
+
+
+def _redacted(value: object) -> object:
+    if isinstance(value, str):
+        return _SECRET_VALUES.sub(_masked, value)
+    if isinstance(value, dict):
+        return {k: _MASK if _SECRET_KEYS.search(str(k)) else _redacted(v) for k, v in value.items()}
+    return [_redacted(each) for each in value] if isinstance(value, list | tuple | set) else value
+
+
+class _Patient:
+    """A stream whose reader may be gone or whose disk may be full: a log line that cannot be written is dropped.
+
+    Nothing else would be right: an alert or a page must not fail because of the line that tells of it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            return 0
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
 
 
 def _masked(match: re.Match[str]) -> str:
@@ -52,7 +83,7 @@ def _masked(match: re.Match[str]) -> str:
 
 def configure(level: str = "info", form: str = "json", stream: TextIO | None = None) -> None:
     """Set up logging for the process. `form` is json or console."""
-    out = stream or sys.stderr
+    out: Any = _Patient(stream or sys.stderr)
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

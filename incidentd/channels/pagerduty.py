@@ -50,6 +50,9 @@ _ACTION = {
     Notice.ACKNOWLEDGED: "acknowledge",
     Notice.RESOLVED: "resolve",
 }
+_PAGES_AGAIN = frozenset({Notice.ESCALATED, Notice.UNACKNOWLEDGED})
+"""A trigger for an open key is only logged, and notifies nobody once the alert is acknowledged: the key is resolved
+first, so that the trigger opens a new alert and pages."""
 _ACCEPTED = 202
 _BAD_REQUEST = 400
 _NOT_FOUND = 404
@@ -117,7 +120,7 @@ def _trigger(message: Message) -> dict[str, Any]:
         "timestamp": incident.started_at.astimezone(UTC).isoformat(),
     }
     if message.minimal:
-        return {"payload": payload}
+        return {"payload": payload | {"custom_details": {"notice": message.notice.value}}}
     more = {
         "component": tidy(incident.service, _MAX_FIELD),
         "group": tidy(incident.group_key, _MAX_FIELD),
@@ -144,6 +147,7 @@ def _details(message: Message) -> dict[str, Any]:
         alerts.append(more)
     details: dict[str, Any] = {fact.name.lower().replace(" ", "_"): fact.value for fact in facts(message)}
     return {
+        "notice": message.notice.value,
         **details,
         "comment": tidy(message.comment),
         "labels": label_text(message.incident.labels, 4000),
@@ -170,11 +174,20 @@ class PagerDutySender:
     target: str = "PagerDuty service"
 
     async def send(self, message: Message) -> Outcome:
-        """Queue one event at PagerDuty; a 202 does not say that somebody was paged."""
+        """Queue the event at PagerDuty, after a resolve where it must page again.
+
+        A 202 does not say that somebody was paged.
+        """
         request = render(self.config, message)
         if request is None:
             detail = "PagerDuty is told of pages, acknowledgements and ends"
             return Outcome(Verdict.OK, "not_applicable", detail)
+        if message.notice in _PAGES_AGAIN:
+            # Resolving twice is harmless, so a retry may repeat both.
+            end = {"event_action": "resolve", "dedup_key": message.dedup_key[:MAX_KEY]}
+            ended = await self._exchange(_request(self.config, end))
+            if ended.verdict is not Verdict.OK:
+                return ended
         return await self._exchange(request)
 
     async def probe(self) -> Outcome:

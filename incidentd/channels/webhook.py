@@ -160,7 +160,7 @@ def _incident(incident: IncidentView, text: Callable[[str], str]) -> dict[str, o
         "alerts_firing": incident.alerts_firing,
         "alerts_total": incident.alerts_total,
         "reopen_count": incident.reopen_count,
-        "runbook": text(incident.runbook_url) if incident.runbook_url else None,
+        "runbook": {"url": text(incident.runbook_url)} if incident.runbook_url else None,
         "url": text(incident.url),
     }
 

@@ -31,8 +31,6 @@ def load_or_fail(path: Path) -> LoadedConfig:
         for line in str(error).splitlines():
             click.echo(line, err=True)
         raise SystemExit(1) from None
-    except OSError as error:
-        fail(f"cannot read {path}: {error.strerror}; name the file with --config or INCIDENTD_CONFIG")
 
 
 async def with_store(config: Config, use: Callable[[Store], Awaitable[T]]) -> T:

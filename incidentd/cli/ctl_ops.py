@@ -183,7 +183,7 @@ def report(session: Session, /, **query: str | int | None) -> None:
     figures, now = answer.object, session.now()
     click.echo(f"{when(figures.get('from'), now)} to {when(figures.get('to'), now)}")
     table = output.Table(
-        ("", "OPENED", "RESOLVED", "MTTA MEAN", "P50", "P95", "MTTR MEAN", "P50", "P90", "P95")
+        ("", "OPENED", "RESOLVED", "MTTA MEAN", "P50", "P90", "P95", "MTTR MEAN", "P50", "P90", "P95")
     )
     _add_figures(table, "all", figures.get("total") or {})
     for kind in ("severity", "service"):
@@ -194,7 +194,7 @@ def report(session: Session, /, **query: str | int | None) -> None:
 
 def _add_figures(table: output.Table, name: object, row: _Json) -> None:
     mtta, mttr = row.get("mtta") or {}, row.get("mttr") or {}
-    acknowledged = (span(mtta.get(f"{key}_seconds")) for key in ("mean", "p50", "p95"))
+    acknowledged = (span(mtta.get(f"{key}_seconds")) for key in ("mean", "p50", "p90", "p95"))
     resolved = (span(mttr.get(f"{key}_seconds")) for key in ("mean", "p50", "p90", "p95"))
     table.add(name, row.get("opened"), row.get("resolved"), *acknowledged, *resolved)
 

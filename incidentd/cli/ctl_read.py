@@ -99,6 +99,8 @@ def show(session: Session, /, *, incident_id: int) -> None:
         return
     incident, now = answer.object, session.now()
     output.print_fields(_fields(incident, now))
+    if cut := incident.get("truncated"):
+        click.echo(f"warning: {cut} alert(s) were cut by the sender (max_alerts)")
     for heading, items, build in (
         ("alerts", incident.get("alerts"), alert_table),
         ("deliveries", incident.get("deliveries"), delivery_table),
@@ -129,6 +131,8 @@ def _fields(incident: _Json, now: datetime) -> list[tuple[str, object]]:
         ("reopened", f"{incident['reopen_count']} times" if incident.get("reopen_count") else ""),
         ("alerts", f"{incident.get('alerts_firing', 0)} firing of {incident.get('alerts_total', 0)}"),
         ("labels", ", ".join(f"{clean(name)}={clean(value)}" for name, value in sorted(labels.items()))),
+        ("route", clean(incident.get("route"))),
+        ("notifies", ", ".join(clean(name) for name in incident.get("notify") or [])),
         ("description", incident.get("description")),
         ("runbook", "\n".join(runbook_links(incident))),
         ("url", clean(incident.get("url"))),

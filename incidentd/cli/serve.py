@@ -15,7 +15,7 @@ from incidentd.cli.main import config_option
 
 if TYPE_CHECKING:
     from incidentd.app import Daemon
-    from incidentd.config import LoadedConfig
+    from incidentd.config import Config, LoadedConfig
 
 
 @click.command()
@@ -39,7 +39,7 @@ async def _serve(loaded: LoadedConfig, path: Path, host: str | None, port: int |
     from incidentd.lifecycle import StartError
     from incidentd.store.errors import StoreUnavailableError
 
-    config = loaded.config.model_copy(update={"server": loaded.config.server.at(host, port)})
+    config = _at(loaded.config, host, port)
     log.configure(config.server.log_level, config.server.log_format)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -55,6 +55,17 @@ async def _serve(loaded: LoadedConfig, path: Path, host: str | None, port: int |
     await stop.wait()
     click.echo("stopping: finishing what is under way", err=True)
     return 0 if await daemon.stop() else 1
+
+
+def _at(config: Config, host: str | None, port: int | None) -> Config:
+    from pydantic import ValidationError
+
+    try:
+        return config.model_copy(update={"server": config.server.at(host, port)})
+    except ValidationError as error:
+        # The port was checked by its option.
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise click.BadParameter(f"{host} {why}", param_hint="--host") from None
 
 
 def _on_signals(daemon: Daemon, stop: asyncio.Event) -> None:
@@ -81,7 +92,7 @@ def _tune_garbage_collection() -> None:
 def _announce(daemon: Daemon) -> None:
     from incidentd import __version__
 
-    where = daemon.store.url.render_as_string(hide_password=True)
+    where = daemon.config.database.url.redacted
     click.echo(f"incidentd {__version__} accepts alerts on {daemon.url} ({where})")
     if not daemon.protected:
         click.echo("no API token is configured: serving this machine only, and everybody on it", err=True)

@@ -48,6 +48,7 @@ def create(
     from incidentd.store import tokens
     from incidentd.workflows.tokens import new_token
 
+    _check_name(name)
     config = load_or_fail(config_path).config
     if source is not None and source not in config.sources:
         fail(f"--source {source} is not configured; configured: {', '.join(config.sources)}")
@@ -84,6 +85,18 @@ def revoke(name: str, config_path: Path) -> None:
     if not _write(load_or_fail(config_path).config, lambda tx: tokens.revoke(tx, name, now)):
         fail(f"there is no token named {name} in force; see `incidentd token list`")
     click.echo(f"revoked {name}")
+
+
+def _check_name(name: str) -> None:
+    from pydantic import TypeAdapter, ValidationError
+
+    from incidentd.config.server import TokenName
+
+    try:
+        TypeAdapter(TokenName).validate_python(name)
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise click.BadParameter(f"{name!r} {why}", param_hint="NAME") from None
 
 
 def _lifetime(text: str | None) -> timedelta | None:

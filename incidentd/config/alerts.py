@@ -18,12 +18,12 @@ EVERY_LABEL = "..."
 
 
 class Heartbeat(Section):
-    """An alert that always fires: its absence is the alarm."""
+    """An alert that always fires, so it opens no incident. That it stops arriving is NOT yet noticed."""
 
     matchers: tuple[MatcherField, ...] = Field(min_length=1)
     """Which alerts are this heartbeat; all of them must hold."""
     every: PositiveDuration
-    """It is missing when it was not seen for this long."""
+    """How often it should be seen. Noted for a later version: that it stops arriving is NOT yet noticed."""
 
 
 def _watchdog() -> tuple[Heartbeat, ...]:
@@ -34,12 +34,13 @@ class Source(Section):
     """One sender of alerts: a pair of highly available Alertmanagers is one source."""
 
     alertmanagers: tuple[BaseUrl, ...] = ()
-    """Addresses of its Alertmanagers, asked for what still fires; without any, only posted resolves count."""
+    """Addresses of its Alertmanagers. Noted for a later version: this one does not ask them, only posts count."""
     heartbeats: tuple[Heartbeat, ...] = Field(
         default_factory=_watchdog,
         json_schema_extra={"default": [{"matchers": ['alertname="Watchdog"'], "every": "5m"}]},
     )
-    """Alerts that must keep coming; an empty list expects none."""
+    """Alerts that always fire: they are recorded and open nothing. That they stop arriving is NOT yet noticed. An
+    empty list: every alert can open an incident."""
 
 
 class SeverityMap(Section):

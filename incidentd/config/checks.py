@@ -62,6 +62,9 @@ def warnings(config: Config) -> Iterator[str]:
     for section in NOT_ACTED_UPON:
         if getattr(config, section):
             yield f"{section}: accepted, but not acted upon by this version"
+    for name, source in config.sources.items():
+        if source.alertmanagers:
+            yield f"sources.{name}.alertmanagers: accepted, but not acted upon by this version"
 
 
 def _unknown(

@@ -60,7 +60,8 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as refused:
-        reason = refused.strerror or "unreadable"
-        raise ConfigError((Problem("", f"cannot be read: {reason}"),), path) from None
+        what = f"cannot be read: {refused.strerror or 'unreadable'}"
+        remedy = "name the file with --config or INCIDENTD_CONFIG"
+        raise ConfigError((Problem("", f"{what}; {remedy}"),), path) from None
     except UnicodeDecodeError as refused:
         raise ConfigError((Problem("", f"is not UTF-8 text (byte {refused.start})"),), path) from None

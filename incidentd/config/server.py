@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, SecretStr
 
 from incidentd.config.section import PositiveDuration, Section
-from incidentd.fields import BaseUrl, Secret, Size, Slug
+from incidentd.fields import RESERVED_NAMES, BaseUrl, Secret, Size, Slug
 
 MIN_TOKEN = 20
 """Characters: tokens are stored as plain hashes, which guard only what is too long to be guessed."""
@@ -41,6 +41,14 @@ def _long(value: SecretStr) -> SecretStr:
     if len(value) < MIN_TOKEN:
         raise ValueError(f"is too short; accepted: at least {MIN_TOKEN} characters that nobody can guess")
     return value
+
+
+def _unreserved(name: str) -> str:
+    if name in RESERVED_NAMES:
+        raise ValueError(
+            f"is reserved for the daemon itself; accepted: any but {', '.join(sorted(RESERVED_NAMES))}"
+        )
+    return name
 
 
 def _derived_url(data: dict[str, Any]) -> str:
@@ -106,10 +114,14 @@ class Server(Section):
         return Server.model_validate(given)
 
 
+TokenName = Annotated[Slug, AfterValidator(_unreserved)]
+"""A name that timeline and audit may show as the actor."""
+
+
 class Token(Section):
     """One API token of the configuration; others are made with `incidentd token create`."""
 
-    name: Slug
+    name: TokenName
     """Who uses it: the actor in timeline and audit."""
     token: Annotated[Secret, AfterValidator(_long)]
     """The token itself, at least 20 characters."""

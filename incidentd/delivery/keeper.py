@@ -22,11 +22,15 @@ _BURIED_AT_ONCE = 200
 log = structlog.get_logger()
 
 
-def bury(tx: Tx, channel: str, now: datetime) -> list[Closed]:
-    """Give up what waits for `channel`, which is not configured; a part of it, empty when nothing is left."""
+def bury(tx: Tx, channel: str, before: datetime, now: datetime) -> list[Closed]:
+    """Give up what has waited since `before` for `channel`, which is not configured here.
+
+    A part of it; empty when nothing is left. Judged row by row, for another replica may know the channel already.
+    """
     reason = f"channel {channel} is not configured any more"
     closed = [
-        Closed(row, DeliveryState.DEAD, reason) for row in outbox.pending_of(tx, channel, _BURIED_AT_ONCE)
+        Closed(row, DeliveryState.DEAD, reason)
+        for row in outbox.pending_of(tx, channel, before, _BURIED_AT_ONCE)
     ]
     outbox.close_unsent(tx, [(c.delivery.id, c.state, c.reason) for c in closed])
     notes.write_missed(tx, [(c.delivery, c.reason) for c in closed], now)
@@ -110,6 +114,7 @@ class Keeper:
                 await self._bury(channel, now)
 
     async def _bury(self, channel: str, now: datetime) -> None:
-        while closed := await self._env.store.write(lambda tx: bury(tx, channel, now)):
+        before = now - self._env.limits.orphaned
+        while closed := await self._env.store.write(lambda tx: bury(tx, channel, before, now)):
             report.of_closed(self._env.metrics, closed)
             self._env.noted()

@@ -45,9 +45,11 @@ Line = tuple[int, int, datetime, Entry]
 
 def numbered(incident: Incident, entries: Sequence[Entry], now: datetime) -> tuple[Incident, list[Line]]:
     """The incident with its sequence number moved on, and the entries with theirs."""
-    first = incident.last_seq + 1
-    lines = [(incident.id, first + n, now, entry) for n, entry in enumerate(entries)]
-    return replace(incident, last_seq=incident.last_seq + len(entries)), lines
+    if not entries:
+        return incident, []
+    first, at = incident.last_seq + 1, incident.moment(now)
+    lines = [(incident.id, first + n, at, entry) for n, entry in enumerate(entries)]
+    return replace(incident, last_seq=incident.last_seq + len(entries), last_at=at), lines
 
 
 def write_missed(tx: Tx, dead: Sequence[tuple[Delivery, str]], now: datetime) -> None:

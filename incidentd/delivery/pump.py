@@ -113,7 +113,7 @@ class Pump:
             if self._empty and not self._wake.is_set():
                 self.resting.set()
             return self._until(later, now)
-        taken = await self._claim(now, free * self._env.limits.claimed_per_slot)
+        taken = await self._claim(free * self._env.limits.claimed_per_slot)
         if not taken and self._empty:
             self.resting.set()
         return 0 if taken else _CONTENDED
@@ -127,11 +127,11 @@ class Pump:
             return True, None
         return False, outbox.next_due(tx, self._channel, pages=self._pages, now=now)
 
-    async def _claim(self, now: datetime, limit: int) -> bool:
-        until = now + self._env.limits.lease
-
+    async def _claim(self, limit: int) -> bool:
         def work(tx: Tx) -> Claim:
-            owner = self._env.owner
+            # Read here: under load a unit of work waits for the writer, and a lease must not begin before that.
+            owner, now = self._env.owner, self._env.clock.now()
+            until = now + self._env.limits.lease
             return claim(
                 tx, self._channel, pages=self._pages, owner=owner, now=now, lease_until=until, limit=limit
             )

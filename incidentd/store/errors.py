@@ -14,9 +14,10 @@ _CONFLICTS = frozenset({"40001", "40P01", UNIQUE_VIOLATION})
 """PostgreSQL: serialization failure, deadlock, unique violation between replicas. The retry sees the other's
 rows."""
 
-_LATER = frozenset({"08", "25", "28", "3D", "53", "55", "57", "58", "XX"})
-"""Classes of SQLSTATE that say nothing about the values: connection, transaction state (a stand-by is
-read-only), login, no such database, resources, locks, operator intervention, system, internal."""
+_LATER = frozenset({"08", "25", "28", "3D", "42", "53", "55", "57", "58", "XX"})
+"""Classes of SQLSTATE that say nothing about the values: connection, transaction state (a stand-by is read-only),
+login, no such database, missing rights or columns (a roll-out under way), resources, locks, operator intervention,
+system, internal."""
 
 _FULL = frozenset({sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 """Besides SQLITE_FULL: an exceeded quota, and no room to grow the shared-memory file."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -93,7 +93,13 @@ def _followed(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - as above
 
 
 def _waiting(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - as above
-    statement = sa.select(schema.deliveries).where(_PENDING, _d.channel == sa.bindparam("channel"))
+    # One that was tried belongs to a replica that knows the channel: it gets a day.
+    statement = sa.select(schema.deliveries).where(
+        _PENDING,
+        _d.channel == sa.bindparam("channel"),
+        _d.created_at <= sa.bindparam("before"),
+        sa.or_(_d.attempts == sa.literal_column("0"), _d.created_at <= sa.bindparam("tried_before")),
+    )
     statement = statement.order_by(_d.priority, _d.not_before).limit(sa.bindparam("n"))
     return statement.with_for_update(skip_locked=True) if postgresql else statement
 
@@ -124,6 +130,19 @@ _close = Prepared(
     ),
     ["row", "to", "why"],
 )
+_hurry = Prepared(
+    lambda pg: (
+        sa.update(schema.deliveries)
+        .where(
+            among(_d.incident_id, "ids", postgresql=pg),
+            _PENDING,
+            _d["class"] == sa.literal_column("'close'"),
+            _d.not_before > sa.bindparam("now"),
+        )
+        .values(not_before=sa.bindparam("now"))
+    ),
+    ["now", "ids"],
+)
 _oldest = Prepared(
     lambda _: (
         sa.select(_d["class"].label("kind"), sa.func.min(_d.created_at).label("at"))
@@ -132,7 +151,7 @@ _oldest = Prepared(
     ),
     [],
 )
-_pending_of = Prepared(_waiting, ["channel", "n"])
+_pending_of = Prepared(_waiting, ["channel", "before", "tried_before", "n"])
 _channels = Prepared(lambda _: sa.select(_d.channel).where(_PENDING).distinct(), [])
 
 
@@ -140,6 +159,11 @@ def enqueue(tx: Tx, rows: Sequence[NewDelivery]) -> None:
     """Write rows to be sent. In the transaction of the change, or not at all."""
     if not rows:
         return
+    # What waits in front of a page after a failure is tried with it, not when its own pause is over.
+    again = (Notice.ESCALATED, Notice.UNACKNOWLEDGED, Notice.REOPENED)
+    paged = {row.incident_id for row in rows if row.notice in again}
+    if paged:
+        _hurry.run(tx, micros(rows[0].at), values_of(tx, sorted(paged)))
     ids = Ids(tx, schema.deliveries, len(rows))
     _insert.many(tx, [_new_row(ids.take(), row) for row in rows])
 
@@ -203,9 +227,10 @@ def pending_channels(tx: Tx) -> set[str]:
     return {row.channel for row in _channels.all(tx)}
 
 
-def pending_of(tx: Tx, channel: str, limit: int) -> list[Delivery]:
-    """What waits for `channel`, due or not, locked."""
-    return [decode(row) for row in _pending_of.all(tx, channel, limit)]
+def pending_of(tx: Tx, channel: str, before: datetime, limit: int) -> list[Delivery]:
+    """What has waited for `channel` since `before` without being tried, or a day longer; locked."""
+    rows = _pending_of.all(tx, channel, micros(before), micros(before - timedelta(days=1)), limit)
+    return [decode(row) for row in rows]
 
 
 def oldest_pending(tx: Tx) -> dict[str, datetime]:

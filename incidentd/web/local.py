@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from incidentd.fields import RESERVED_NAMES
+
 ANONYMOUS = "anonymous"
 _MAX_NAME = 64
 _SAME = frozenset({"same-origin", "none"})
+_PROXY = frozenset({"forwarded", "via", "x-real-ip"})
 
 
 def refusal(request: web.Request) -> str:
@@ -34,7 +37,7 @@ def refusal(request: web.Request) -> str:
         return "without tokens no cross-site request is served"
     for name in headers:
         lower = name.lower()
-        if lower.startswith("x-forwarded-") or lower == "forwarded":
+        if lower.startswith("x-forwarded-") or lower in _PROXY:
             return "a proxy stands in front of the daemon: configure auth.tokens"
     return ""
 
@@ -61,10 +64,11 @@ def _as_host(address: str) -> str:
 
 
 def user(request: web.Request) -> str:
-    """The name a person gives in ``X-Incidentd-User``, made safe to print, or ``anonymous``."""
+    """The name a person gives in ``X-Incidentd-User``, printable; ``anonymous`` if none or a reserved one."""
     given = request.headers.get("X-Incidentd-User", "")
     name = "".join(character for character in given if character.isprintable() and not _surrogate(character))
-    return name.strip()[:_MAX_NAME] or ANONYMOUS
+    name = name.strip()[:_MAX_NAME].strip()
+    return ANONYMOUS if not name or name.lower() in RESERVED_NAMES else name
 
 
 def _surrogate(character: str) -> bool:

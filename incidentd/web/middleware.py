@@ -99,9 +99,6 @@ def _note(desk: Desk, request: web.Request, op: Op | None, status: int, seconds:
     elif status < 400 and request.method in {"GET", "HEAD"}:
         # Reading changes nothing: dashboards and scrapes would bury what does.
         log.debug("http_request", **values)
-    elif status < 400 and request.method in {"GET", "HEAD"}:
-        # Probes and scrapes come every few seconds for ever.
-        log.debug("http_request", **values)
     else:
         log.info("http_request", **values)
 

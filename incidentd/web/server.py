@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 import orjson
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from incidentd.clock import random_id
@@ -15,7 +15,7 @@ from incidentd.web import openapi
 from incidentd.web.context import CONTEXT, Context
 from incidentd.web.desk import DESK, Desk
 from incidentd.web.headers import PROBLEM, bare
-from incidentd.web.middleware import enter, outer
+from incidentd.web.middleware import enter, outer, refuse
 from incidentd.web.op import Op
 from incidentd.web.problems import Problem
 from incidentd.web.routes import OPS
@@ -25,6 +25,9 @@ KEEPALIVE_SECONDS: Final = 900.0
 posts into one that is being closed."""
 HEADER_SECONDS: Final = 5.0
 """How long a client may take to send its request's headers; then the connection is cut."""
+
+
+Inner = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def build(context: Context) -> web.Application:
@@ -38,10 +41,20 @@ def build(context: Context) -> web.Application:
         handler = enter(desk, op)
         for path in (op.path, *op.also):
             for method in op.methods:
-                ops[app.router.add_route(method, path, handler)] = op
+                route = app.router.add_route(method, path, handler, expect_handler=_expected)
+                ops[route] = op
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(_stopping)
     return app
+
+
+async def _expected(request: web.Request) -> None:
+    # aiohttp's own runs ahead of the middleware and answers 417 without our headers. RFC 9110 lets a server ignore
+    # what it does not know.
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # It is no part of the answer: once something is written, errors cannot be answered any more.
+        request.writer.output_size = 0
 
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
@@ -137,6 +150,17 @@ class DeadlineServer(web.Server):
         return DeadlineHandler(self, loop=self._loop, **self._kwargs)
 
 
+def _complete(desk: Desk, inner: Inner) -> Inner:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await inner(request)
+        except web.HTTPExpectationFailed:
+            # Of paths that are not in the table, which have aiohttp's own handler of `Expect`.
+            return refuse(desk, random_id(), Problem(417, "accepted: 100-continue"))
+
+    return handle
+
+
 def harden(runner: web.AppRunner, header_seconds: float = HEADER_SECONDS) -> None:
     """Header deadline, own decompression, and quiet, complete answers to illegal requests.
 
@@ -145,6 +169,7 @@ def harden(runner: web.AppRunner, header_seconds: float = HEADER_SECONDS) -> Non
     """
     server: Any = runner.server
     server.__class__ = DeadlineServer
+    server.request_handler = _complete(runner.app[DESK], server.request_handler)
     server.desk = runner.app[DESK]
     server.header_seconds = header_seconds
     server._kwargs |= {"auto_decompress": False, "keepalive_timeout": KEEPALIVE_SECONDS}  # noqa: SLF001 - its only door

@@ -17,7 +17,7 @@ from incidentd.clock import Clock
 from incidentd.domain.alert import Alert
 from incidentd.ingest.types import Quarantined, Reason
 from incidentd.metrics import Metrics
-from incidentd.store.engine import Store, StoreUnavailableError
+from incidentd.store.engine import Store, StoreRejectedError, StoreUnavailableError
 from incidentd.workflows.receive import Receipt, Reception, Submission, receive
 from incidentd.workflows.rules import Rules
 
@@ -25,6 +25,11 @@ log = structlog.get_logger()
 
 BATCH_ALERTS = 5_000
 """Alerts per commit, unless one post alone has more: bounds how long a small post waits behind big ones."""
+
+
+_OF_THE_VALUES = (StoreRejectedError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+"""What an alert's own values can cause. Anything else (out of memory, a broken driver) is no fault of the alert: it is
+answered 503 and comes again."""
 
 
 class IntakeFullError(Exception):
@@ -124,7 +129,13 @@ class GroupCommit:
             for waiting, receipt in zip(batch, reception.receipts, strict=True):
                 if not waiting.answer.done():
                     waiting.answer.set_result(receipt)
+            self._report(reception)
+
+    def _report(self, reception: Reception) -> None:
+        try:
             self._committed(reception)
+        except Exception:  # it is committed and answered: counting it must not end intake
+            log.exception("intake_report_failed")
 
     async def _write(self, submissions: Sequence[Submission]) -> Reception:
         rules, now = self._rules(), self._clock.now()
@@ -140,7 +151,10 @@ class GroupCommit:
         waiting = batch[0]
         alerts = waiting.submission.alerts
         if not alerts:
-            _fail(batch, error)
+            _fail(batch, StoreUnavailableError(f"{type(error).__name__}: {error}"))
+            return
+        if not isinstance(error, _OF_THE_VALUES):
+            _fail(batch, StoreUnavailableError(f"{type(error).__name__}: {error}"))
             return
         if len(alerts) == 1:
             log.error("alert_unprocessable", fingerprint=alerts[0].fingerprint, exc_info=error)

@@ -10,7 +10,7 @@ from incidentd.config import Config
 from incidentd.domain.alert import Alert
 from incidentd.domain.incident import Incident
 from incidentd.domain.matcher import Matcher
-from incidentd.domain.notification import Notice
+from incidentd.domain.notification import DeliveryClass, Notice
 from incidentd.domain.routing import Route, RoutingDecision, decide
 from incidentd.domain.severity import Severity, SeverityRules
 from incidentd.store.outbox import NewDelivery
@@ -59,8 +59,15 @@ class Rules:
                 now,
                 not_before,
             )
-            for channel in incident.notify
+            for channel in self._told(incident, notice)
         ]
+
+    def _told(self, incident: Incident, notice: Notice) -> tuple[str, ...]:
+        """The channels frozen on the incident; for a page those of today's route if none of them exists any more."""
+        gone = incident.notify and not any([name in self.targets for name in incident.notify])
+        if not gone or notice.delivery_class is not DeliveryClass.PAGE:
+            return incident.notify
+        return self.route_of(incident.labels, incident.severity).notify or incident.notify
 
 
 def rules_of(config: Config, targets: Mapping[str, str]) -> Rules:

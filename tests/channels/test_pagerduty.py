@@ -26,6 +26,7 @@ from tests.channels.support import (
     message,
     open_channel,
 )
+from tests.fakes.http import Answer
 from tests.fakes.pagerduty import PagerDutyFake, judge_event
 
 KEY = "R" * 32
@@ -71,6 +72,31 @@ async def test_the_fake_sees_a_zombie_page_and_a_resolve_through_another_key(
     pagerduty.alerts = {("other", "incidentd-12-1"): "triggered"}
     await sender.send(message(Notice.RESOLVED))
     assert [broken.split()[0] for broken in pagerduty.violations] == ["zombie:", "resolve"]
+
+
+@pytest.mark.parametrize("minimal", [False, True], ids=["full", "minimal"])
+@pytest.mark.parametrize("notice", [Notice.ESCALATED, Notice.UNACKNOWLEDGED])
+async def test_what_must_page_again_resolves_its_key_and_opens_a_new_alert(
+    pagerduty: PagerDutyFake, sender: Sender, notice: Notice, minimal: bool
+) -> None:
+    for told in (Notice.TRIGGERED, Notice.ACKNOWLEDGED, notice):
+        assert (await sender.send(message(told, minimal=minimal))).verdict is Verdict.OK
+    actions = [event["event_action"] for event in pagerduty.events]
+    assert actions == ["trigger", "acknowledge", "resolve", "trigger"]
+    assert pagerduty.alerts == {(KEY, "incidentd-12-1"): "triggered"}
+    assert pagerduty.violations == []
+
+
+async def test_a_resolve_that_fails_is_the_outcome_and_the_retry_repeats_both(
+    pagerduty: PagerDutyFake, sender: Sender
+) -> None:
+    await sender.send(message())
+    pagerduty.script([Answer(500)])
+    assert (await sender.send(message(Notice.ESCALATED))).verdict is Verdict.RETRY
+    assert len(pagerduty.events) == 1
+    assert (await sender.send(message(Notice.ESCALATED))).verdict is Verdict.OK
+    assert [event["event_action"] for event in pagerduty.events] == ["trigger", "resolve", "trigger"]
+    assert pagerduty.violations == []
 
 
 def test_a_trigger_says_all_that_pagerduty_shows() -> None:

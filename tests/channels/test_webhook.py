@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +17,19 @@ from incidentd.channels.base import HttpAnswer
 from incidentd.channels.http import HttpClient
 from incidentd.channels.webhook import WebhookConfig, judge, render
 from incidentd.clock import FixedClock
-from incidentd.domain.notification import Message, Verdict
-from tests.channels.support import IMPATIENT, NOW, alert, environment, hostile, message, open_channel
+from incidentd.domain.incident import Incident, State
+from incidentd.domain.notification import IncidentView, Message, Verdict
+from incidentd.web.present import incident_json
+from tests.channels.support import (
+    IMPATIENT,
+    NOW,
+    alert,
+    environment,
+    hostile,
+    incident,
+    message,
+    open_channel,
+)
 from tests.fakes.http import Answer
 from tests.fakes.webhook import SECRET, WebhookFake
 
@@ -74,6 +86,19 @@ def test_the_body_has_the_documented_fields() -> None:
         " incident_id"
     )
     assert "alerts_truncated" not in body["data"]
+
+
+@pytest.mark.parametrize("runbook", ["https://runbooks.example.com/x", ""])
+def test_an_incident_has_the_keys_and_types_of_the_api(runbook: str) -> None:
+    told = _body(message(incident=incident(runbook_url=runbook)))["data"]["incident"]
+    view = incident(runbook_url=runbook)
+    shared = {f.name for f in fields(Incident)} & {f.name for f in fields(IncidentView)}
+    values = {name: getattr(view, name) for name in shared} | {"state": State(view.state)}
+    kept = Incident(source="main", notify=(), route="route", escalation=None, **values)
+    api = orjson.loads(orjson.dumps(incident_json(kept, "http://127.0.0.1:8650")))
+    assert told.keys() == api.keys()
+    assert [type(told[key]) for key in told] == [type(api[key]) for key in told]
+    assert told["runbook"] == ({"url": runbook} if runbook else None)
 
 
 def test_a_body_over_20_kb_shortens_texts_and_counts_the_alerts_it_leaves_out() -> None:

@@ -103,6 +103,16 @@ def test_show_tells_state_alerts_runbook_and_deliveries(run: Run, server: FakeSe
     assert "timeout" in result.stdout
 
 
+def test_show_tells_the_route_who_is_told_and_what_the_sender_cut(run: Run, server: FakeServer) -> None:
+    server.incidents[12] = incident(truncated=3, route="routes.0", notify=["console", "pager"])
+    lines = [" ".join(line.split()) for line in run("show", "12").stdout.splitlines()]
+    assert "warning: 3 alert(s) were cut by the sender (max_alerts)" in lines
+    assert any(line.startswith("route") and line.endswith("routes.0") for line in lines)
+    assert any(line.startswith("notifies") and line.endswith("console, pager") for line in lines)
+    server.incidents[12] = incident(truncated=0)
+    assert "warning" not in run("show", "12").output
+
+
 def test_an_unknown_incident_is_exit_code_5(run: Run) -> None:
     result = run("show", "99")
     assert result.exit_code == 5
@@ -191,6 +201,9 @@ def test_report_shows_means_and_percentiles_for_all_and_each(run: Run, server: F
     lines = run("report", "--window", "7d", "--service", "a").stdout.splitlines()
     assert lines[2].split()[:3] == ["all", "3", "2"]
     assert "1 min 30 s" in lines[3]
+    means = "MEAN P50 P90 P95"
+    assert " ".join(lines[1].split()) == f"OPENED RESOLVED MTTA {means} MTTR {means}"
+    assert lines[3].count("2 h") == 2, "the P90 of both"
     assert lines[4].startswith("(no service)")
     assert server.requests[0][1] == "/api/v1/report?window=7d&service=a"
     assert run("report", "--window", "soon").exit_code == 2

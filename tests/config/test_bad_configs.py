@@ -41,7 +41,8 @@ def test_there_are_many_bad_files() -> None:
 
 
 def test_a_file_that_is_not_there_is_a_problem_and_no_traceback(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read: No such file or directory$"):
+    what = "cannot be read: No such file or directory; name the file with --config or INCIDENTD_CONFIG"
+    with pytest.raises(ConfigError, match=rf"nowhere\.yaml: {what}$"):
         load(tmp_path / "nowhere.yaml", {})
 
 

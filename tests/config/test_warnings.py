@@ -67,6 +67,13 @@ def test_channels_and_alerts_that_no_route_reaches_are_warned_about(tmp_path: Pa
     ]
 
 
+def test_alertmanagers_are_noted_and_not_asked_yet(tmp_path: Path) -> None:
+    text = "sources: {a: {}, b: {alertmanagers: ['http://am:9093']}}"
+    assert _warnings(tmp_path, text) == [
+        "sources.b.alertmanagers: accepted, but not acted upon by this version"
+    ]
+
+
 def test_sections_of_later_versions_are_warned_about(tmp_path: Path) -> None:
     text = """
 users: {alice: {name: Alice, contact: [{sms: "+49"}]}}

@@ -14,6 +14,7 @@ from incidentd.domain.notification import DeliveryState
 from incidentd.store import leases
 from incidentd.store.engine import Store, Tx
 from incidentd.store.errors import StoreUnavailableError
+from tests.acceptance.waiting import until
 from tests.delivery.cast import NOW, OK, RETRY, FakeSender, Office, create_schema, rules_for
 
 T = TypeVar("T")
@@ -235,6 +236,13 @@ async def test_a_database_that_comes_back_finds_everything_sent_once(
     sick.away = True
     asked = sick.asked_of
     chat.gate.set()
+
+    def noticed() -> bool:
+        office.clock.set(office.clock.now() + timedelta(seconds=0.2))
+        return sick.asked_of > asked + 1
+
+    await until(noticed, "the worker to try again after its first failure")
+    asked = sick.asked_of
     for _ in range(40):
         office.clock.set(office.clock.now() + timedelta(seconds=0.2))
         await asyncio.wait({asyncio.ensure_future(asyncio.sleep(0))})

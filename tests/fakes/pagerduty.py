@@ -41,8 +41,11 @@ class PagerDutyFake(HttpFake):
         state = self.alerts.get(key)
         self.events.append(event)
         if action == "trigger":
-            if state == "resolved":
+            notice = event["payload"].get("custom_details", {}).get("notice")
+            if state == "resolved" and notice not in {"escalated", "unacknowledged"}:
                 self.violations.append(f"zombie: {key[1]} was resolved and is triggered again")
+            elif state in {"triggered", "acknowledged"} and notice in {"escalated", "unacknowledged"}:
+                self.violations.append(f"unheard: {key[1]} is open, so its {notice} pages nobody")
             self.alerts[key] = state if state == "acknowledged" else "triggered"
         elif state in {"triggered", "acknowledged"}:
             self.alerts[key] = f"{action}d"

@@ -127,6 +127,15 @@ async def test_without_tokens_everything_is_open_to_this_machine_alone(start: St
         assert told["items"][0]["actor"] == "Zoë"
 
 
+@pytest.mark.parametrize("name", ["source", "incidentd", "reconcile", " Source ", "source" + "\u200b"])
+async def test_without_tokens_nobody_takes_the_name_of_the_machinery(start: Start, name: str) -> None:
+    async with start(tokens=False) as daemon:
+        body = {"title": "x", "severity": "info"}
+        await daemon.post("/api/v1/incidents", body, None, headers={"X-Incidentd-User": name})
+        _, told = await daemon.get("/api/v1/incidents/1/timeline", None)
+        assert told["items"][0]["actor"] == "anonymous"
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -141,6 +150,8 @@ async def test_without_tokens_everything_is_open_to_this_machine_alone(start: St
         {"Forwarded": "for=1.2.3.4"},
         {"X-Forwarded-For": "127.0.0.1"},
         {"x-forwarded-anything": "1"},
+        {"Via": "1.1 proxy"},
+        {"X-Real-IP": "127.0.0.1"},
     ],
     ids=str,
 )

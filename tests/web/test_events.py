@@ -11,6 +11,7 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
+from incidentd.store import tokens as token_store
 from incidentd.store.timeline import StoredEntry
 from incidentd.web import answers
 from incidentd.web.context import Context
@@ -112,6 +113,28 @@ async def test_a_stream_outlives_a_database_that_is_away(daemon: Daemon) -> None
         await daemon.noted()
         daemon.store.reads_fail = False
         assert (await stream.event())["kind"] == "triggered"
+
+
+async def test_a_stream_ends_within_five_seconds_of_the_revocation_of_its_token(daemon: Daemon) -> None:
+    token = await daemon.new_token("reader", ["read"])
+    async with listening(daemon, Authorization=f"Bearer {token}") as stream:
+        daemon.clock.ahead += timedelta(seconds=5)
+        await daemon.alert(alert("Down"))
+        await daemon.noted()
+        assert (await stream.event())["kind"] == "triggered"
+        await daemon.context.store.write(lambda tx: token_store.revoke(tx, "reader", daemon.clock.now()))
+        daemon.clock.ahead += timedelta(seconds=5)
+        async with asyncio.timeout(3):
+            assert await stream.answer.content.read() == b""
+
+
+async def test_a_stream_ends_when_its_token_expires(daemon: Daemon) -> None:
+    soon = daemon.clock.now() + timedelta(seconds=30)
+    token = await daemon.new_token("reader", ["read"], expires_at=soon)
+    async with listening(daemon, Authorization=f"Bearer {token}") as stream:
+        daemon.clock.ahead += timedelta(seconds=31)
+        async with asyncio.timeout(3):
+            assert b"event:" not in await stream.answer.content.read()
 
 
 def _gap_watch(*, postgresql: bool) -> tuple[GapWatch, MovableClock]:

@@ -89,6 +89,32 @@ async def test_illegal_framing_is_400_and_closed_with_the_usual_headers(
     assert b"aiohttp" not in answer
 
 
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+@pytest.mark.parametrize("expect", [b"nonsense", b"100-continue"])
+async def test_an_expectation_is_met_or_ignored_and_the_answer_is_ours(
+    daemon: Daemon, expect: bytes, version: bytes
+) -> None:
+    head = b"POST /webhooks/alertmanager HTTP/" + version + b"\r\nHost: x\r\nConnection: close\r\n"
+    for auth, status in ((AUTH, b" 200 "), (b"", b" 401 ")):
+        request = head + auth + b"Expect: " + expect + b'\r\nContent-Length: 13\r\n\r\n{"alerts":[]}'
+        answer = await _exchange(daemon, request)
+        before, found, rest = answer.partition(b"HTTP/1.1 100 Continue\r\n\r\n")
+        assert bool(found) is (expect == b"100-continue" and version == b"1.1")
+        assert status in (rest if found else before).split(b"\r\n")[0]
+        assert b"X-Content-Type-Options: nosniff" in answer
+        assert b"Server: incidentd" in answer
+        assert b"aiohttp" not in answer
+
+
+async def test_an_unknown_expectation_at_an_unknown_path_is_answered_by_us(daemon: Daemon) -> None:
+    request = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: nonsense\r\n\r\n"
+    answer = await _exchange(daemon, request)
+    assert answer.startswith(b"HTTP/1.1 417")
+    assert b"application/problem+json" in answer
+    assert b"Server: incidentd" in answer
+    assert b"aiohttp" not in answer
+
+
 async def test_a_flood_of_illegal_requests_is_one_line_in_the_log(daemon: Daemon) -> None:
     with structlog.testing.capture_logs() as lines:
         for _ in range(20):

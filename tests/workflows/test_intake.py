@@ -46,10 +46,19 @@ class Desk:
     def __init__(self, store: Store, max_alerts: int) -> None:
         self.store = store
         self.receptions: list[Reception] = []
-        rules = Rules(route=Route(notify=("console",)), targets={"console": "standard output"})
-        self.intake = GroupCommit(
-            store, FixedClock(NOW), Metrics(), lambda: rules, self.receptions.append, max_alerts
-        )
+        self.fail_with: BaseException | None = None
+        self.fail_after: Exception | None = None
+        self.intake = GroupCommit(store, FixedClock(NOW), Metrics(), self.rules, self.committed, max_alerts)
+
+    def rules(self) -> Rules:
+        if self.fail_with is not None:
+            raise self.fail_with
+        return Rules(route=Route(notify=("console",)), targets={"console": "standard output"})
+
+    def committed(self, reception: Reception) -> None:
+        self.receptions.append(reception)
+        if self.fail_after is not None:
+            raise self.fail_after
 
     async def names(self) -> set[str]:
         found = await self.store.read(
@@ -121,6 +130,25 @@ async def test_a_database_that_cannot_commit_is_an_error_for_everybody_in_the_ba
         blocker.close()
         await d.intake.submit(post(alert("Later")))
         assert await d.names() == {"Later"}
+
+
+async def test_a_failure_that_is_no_fault_of_the_alert_quarantines_nothing(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        d.fail_with = MemoryError("no room")
+        with pytest.raises(StoreUnavailableError, match="MemoryError"):
+            await d.intake.submit(post(alert("A")))
+        d.fail_with = None
+        await d.intake.submit(post(alert("A")))
+        assert await d.store.read(lambda tx: quarantine.search(tx, before=None, limit=10)) == []
+        assert await d.names() == {"A"}
+
+
+async def test_what_is_done_after_a_commit_cannot_end_intake(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        d.fail_after = OSError("the log is full")
+        await d.intake.submit(post(alert("A")))
+        await d.intake.submit(post(alert("B")))
+        assert await d.names() == {"A", "B"}
 
 
 async def test_a_sender_that_leaves_does_not_take_its_alerts_along(tmp_path: Path) -> None:
