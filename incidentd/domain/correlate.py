@@ -29,8 +29,11 @@ class Sighting(enum.StrEnum):
     """Firing and known to fire: retry, repeat interval, HA duplicate, another route. The common case."""
     REFIRED = "refired_same_start"
     """Firing again with the start of an occurrence that ended: a stale post of a peer, or a sender that came back."""
+    EARLIER = "earlier_start"
+    """Firing, while nothing was known to, with a start no newer than what had already begun: the sender's clock was
+    set back, a replica that sees it for longer came back, or a peer's post is stale."""
     LATE = "late"
-    """About an older occurrence than the known one: changes nothing."""
+    """The end of another occurrence than the known one: changes nothing."""
     ENDED = "ended"
     """The known occurrence is over."""
     ENDED_AGAIN = "ended_again"
@@ -43,6 +46,8 @@ class Sighting(enum.StrEnum):
 
 QUIET = frozenset({Sighting.REPEAT, Sighting.LATE, Sighting.ENDED_AGAIN, Sighting.HEARTBEAT, Sighting.BLIP})
 """Sightings that concern no incident: they cost one read and one batched write."""
+RETURNING = frozenset({Sighting.REFIRED, Sighting.EARLIER})
+"""Firings that may be stale posts: nobody is told before they have lasted."""
 
 
 class Occurrence(Protocol):
@@ -59,33 +64,33 @@ class Occurrence(Protocol):
         ...
 
 
-def sight(known: Occurrence | None, alert: Alert) -> Sighting:
-    """What `alert` means, given the latest known occurrence of the same fingerprint."""
-    if alert.firing:
-        return _sight_firing(known, alert)
-    return _sight_resolved(known, alert)
+def sight(known: Occurrence | None, alert: Alert, newest: datetime | None = None) -> Sighting:
+    """What `alert` means, given the latest occurrence of the same fingerprint.
 
-
-def _sight_firing(known: Occurrence | None, alert: Alert) -> Sighting:
+    `newest` is the newest start ever known of it: that of the latest one, unless it was sighted as `EARLIER`.
+    """
     if known is None:
-        return Sighting.NEW
-    if alert.starts_at > known.starts_at:
+        return Sighting.NEW if alert.firing else Sighting.BLIP
+    newest = known.starts_at if newest is None else newest
+    return _sight_firing(known, alert, newest) if alert.firing else _sight_resolved(known, alert, newest)
+
+
+def _sight_firing(known: Occurrence, alert: Alert, newest: datetime) -> Sighting:
+    if alert.starts_at > newest:
         return Sighting.NEWER if known.firing else Sighting.NEW
     if known.firing:
         # An earlier start is the same occurrence too: Alertmanager merges replicas to the earliest start.
         return Sighting.REPEAT
-    return Sighting.REFIRED if alert.starts_at == known.starts_at else Sighting.LATE
+    return Sighting.REFIRED if alert.starts_at == known.starts_at else Sighting.EARLIER
 
 
-def _sight_resolved(known: Occurrence | None, alert: Alert) -> Sighting:
-    if known is None:
-        return Sighting.BLIP
+def _sight_resolved(known: Occurrence, alert: Alert, newest: datetime) -> Sighting:
     if known.firing:
         # A resolve that ended before this occurrence began is a peer's late word about an older one; unless it
         # names this very start, which lies ahead of its end when the sender's rule clock runs fast.
         ended = alert.ends_at or alert.starts_at
         return Sighting.ENDED if max(ended, alert.starts_at) >= known.starts_at else Sighting.LATE
-    if alert.starts_at > known.starts_at:
+    if alert.starts_at > newest:
         return Sighting.BLIP
     return Sighting.ENDED_AGAIN if alert.starts_at == known.starts_at else Sighting.LATE
 
@@ -133,16 +138,19 @@ def place(
     reopen_window: timedelta,
     over_since: datetime | None = None,
 ) -> Placement:
-    """Where an occurrence sighted as `NEW`, `NEWER` or `REFIRED` goes.
+    """Where an occurrence sighted as `NEW`, `NEWER`, `REFIRED` or `EARLIER` goes.
 
-    `current` is the group's open incident; `last` the occurrence's own one for `REFIRED`, else the group's most
-    recently resolved one. `over_since` is when a `REFIRED` one had ended. A person's resolve is final: a newer
-    occurrence after it is a new incident.
+    `current` is the group's open incident; `last` the alert's own one for those that are `RETURNING`, else the
+    group's most recently resolved one. `over_since` is when a `REFIRED` one had ended. A person's resolve is final:
+    another occurrence after it is a new incident.
     """
     if current is not None:
         return Placement.JOIN
     if sighting is Sighting.REFIRED:
         return _place_refired(last, over_since)
+    if sighting is Sighting.EARLIER:
+        ended = last is not None and last.resolved_by == SOURCE
+        return Placement.REOPEN_HELD if ended else Placement.OPEN_HELD
     if last is None or last.resolved_by != SOURCE or last.resolved_at is None:
         return Placement.OPEN
     return Placement.REOPEN if now - last.resolved_at <= reopen_window else Placement.OPEN

@@ -154,7 +154,7 @@ def refired(incident: Incident, telling: Telling, *, alert_name: str) -> Change:
 
 
 def refired_same_start(incident: Incident, telling: Telling, *, alert_name: str, until: datetime) -> Change:
-    """An ended occurrence is firing again with its old start.
+    """An alert that had ended is firing again with a start that is not new.
 
     A peer's stale post and a sender that came back look exactly alike, so the incident opens but nobody is told
     before it has lasted until `until`. What a stale post says must not make the incident look better, so severity
@@ -163,7 +163,7 @@ def refired_same_start(incident: Incident, telling: Telling, *, alert_name: str,
     after = _reopened(incident)
     if telling.severity.worse_than(incident.severity):
         after = _told_by(telling, after)
-    text = f"fires again with its old start: {alert_name}; held until it has lasted"
+    text = f"fires again with an old start: {alert_name}; held until it has lasted"
     entry = Entry("reopened", SOURCE, text, {"reason": "same_start", "held_until": until.isoformat()})
     return Change(replace(after, held_until=until), entry)
 

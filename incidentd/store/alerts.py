@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from incidentd.domain.alert import Alert
 from incidentd.domain.notification import AlertView
@@ -55,6 +57,8 @@ class AlertRecord:
     current: OccurrenceRecord
     last_seen_at: datetime
     occurrences: int
+    newest: datetime
+    """The newest start ever known; the current occurrence's, unless that was sighted with an earlier one."""
 
 
 def new_record(row_id: int, alert: Alert, severity: Severity, reason: str, now: datetime) -> AlertRecord:
@@ -71,6 +75,7 @@ def new_record(row_id: int, alert: Alert, severity: Severity, reason: str, now: 
         OccurrenceRecord(row_id, alert.starts_at, alert.ends_at, None, reason, fresh=True),
         now,
         1,
+        alert.starts_at,
     )
 
 
@@ -99,7 +104,6 @@ _known = Prepared(
     ["source", "fingerprints"],
 )
 _insert = insert(schema.alerts)
-_insert_occurrence = insert(schema.occurrences)
 _update = update_by_id(
     schema.alerts,
     [
@@ -111,6 +115,7 @@ _update = update_by_id(
         "last_seen_at",
         "incident_id",
         "occurrences",
+        "newest_starts_at",
     ],
 )
 _seen = Prepared(
@@ -131,6 +136,19 @@ _update_occurrence = Prepared(
 )
 
 
+def _upserted(postgresql: bool) -> sa.Insert:  # noqa: FBT001 - the signature that Prepared calls
+    # One that fires again after another of the same alert is stored already.
+    make = pg_insert if postgresql else sqlite_insert
+    names = [column.name for column in schema.occurrences.columns]
+    statement = make(schema.occurrences).values({name: sa.bindparam(name) for name in names})
+    fresh = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[_o.alert_id, _o.starts_at],
+        set_={"ends_at": fresh.ends_at, "incident_id": fresh.incident_id},
+    )
+
+
+_insert_occurrence = Prepared(_upserted, [column.name for column in schema.occurrences.columns])
 _of_incidents = Prepared(_newest_of_incidents, ["ids", "depth"])
 
 
@@ -225,10 +243,14 @@ def search(
 
 def _record(row: Any) -> AlertRecord:
     # By position: a name look-up per column would double the price of a repeat.
-    number, source, fingerprint, severity, labels, notes, url, cut, starts, ends, seen, incident, count = row
+    number, source, fingerprint, severity, labels, notes, url, cut, starts, ends, seen, incident, count, newest = (
+        row
+    )
     current = OccurrenceRecord(number, instant(starts), instant_or_none(ends), incident)
+    # None: written by the version before this one.
+    at = current.starts_at if newest is None or newest <= starts else instant(newest)
     return AlertRecord(
-        number, source, fingerprint, severity, labels, notes, url, cut, current, instant(seen), count
+        number, source, fingerprint, severity, labels, notes, url, cut, current, instant(seen), count, at
     )
 
 
@@ -248,6 +270,7 @@ def _full_row(r: AlertRecord) -> tuple[Any, ...]:
         micros(r.last_seen_at),
         o.incident_id,
         r.occurrences,
+        micros(r.newest),
     )
 
 
@@ -262,6 +285,7 @@ def _changed_row(r: AlertRecord) -> tuple[Any, ...]:
         micros(r.last_seen_at),
         o.incident_id,
         r.occurrences,
+        micros(r.newest),
         r.id,
     )
 

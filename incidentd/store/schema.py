@@ -49,6 +49,7 @@ alerts = Table(
     Column("last_seen_at", _MICROS, nullable=False),
     Column("incident_id", BigInteger, comment="of the latest occurrence; null: blip or heartbeat"),
     Column("occurrences", Integer, nullable=False),
+    Column("newest_starts_at", _MICROS, comment="of all occurrences; null: that of the latest"),
     UniqueConstraint("source", "fingerprint"),
     sqlite_autoincrement=True,
     comment="one row per alert identity: its latest occurrence",
@@ -68,7 +69,7 @@ occurrences = Table(
     Column("ends_at", _MICROS),
     Column("first_seen_at", _MICROS, nullable=False),
     Column("incident_id", BigInteger),
-    Column("reason", Text, nullable=False, comment="the sighting that made it: new, newer, blip, heartbeat"),
+    Column("reason", Text, nullable=False, comment="the sighting that made it"),
     PrimaryKeyConstraint("alert_id", "starts_at"),
     Index(None, "incident_id"),
     comment="one row per (fingerprint, startsAt): the unit of deduplication",
@@ -175,6 +176,9 @@ deliveries = Table(
     Column("last_verdict", Text),
     Column("last_error", Text),
     Column("reason", Text, comment="why superseded, suppressed or dead"),
+    Column("fallback_of", BigInteger, comment="the page that this one stands in for"),
+    Column("fell_back_at", _MICROS, comment="when somebody else was told in its place"),
+    Column("bundled_in", BigInteger, comment="the message that told of it together with others"),
     Index(None, "incident_id", "channel", "id"),
     sqlite_autoincrement=True,
     comment="the outbox; rows of one (incident, channel) leave in id order",
@@ -191,6 +195,15 @@ Index(
     postgresql_where=_pending,
 )
 Index("ix_deliveries_leased", deliveries.c.lease_until, sqlite_where=_leased, postgresql_where=_leased)
+# Pages that somebody may have to be told in another way.
+Index(
+    "ix_deliveries_unanswered",
+    deliveries.c["class"],
+    deliveries.c.fell_back_at,
+    deliveries.c.created_at,
+    sqlite_where=_pending,
+    postgresql_where=_pending,
+)
 Index("ix_deliveries_dead", deliveries.c.id, sqlite_where=_dead, postgresql_where=_dead)
 
 references = Table(
@@ -202,6 +215,32 @@ references = Table(
     Column("reference", Text, nullable=False),
     PrimaryKeyConstraint("incident_id", "channel"),
     comment="what a vendor returned for an incident's first message: Slack's channel and ts",
+)
+
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("state", Text, nullable=False, comment="ok, throttled, degraded, broken"),
+    Column("since", _MICROS, nullable=False),
+    Column("paused_until", _MICROS, comment="nothing is taken for it before"),
+    Column("failures", Integer, nullable=False, comment="attempts in a row that were not accepted"),
+    Column("last_error", Text),
+    comment="how each channel is doing, for all replicas alike",
+)
+
+inbound_events = Table(
+    "inbound_events",
+    metadata,
+    Column("channel", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("received_at", _MICROS, nullable=False),
+    Column("incident_id", BigInteger),
+    Column("occurred_at", _MICROS, comment="by the vendor's clock: an older event never moves a state back"),
+    PrimaryKeyConstraint("channel", "event_id"),
+    Index(None, "incident_id"),
+    Index(None, "received_at"),
+    comment="what vendors sent us and was acted upon: a redelivery is recognised",
 )
 
 quarantine = Table(

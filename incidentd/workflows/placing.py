@@ -8,7 +8,7 @@ from datetime import datetime
 
 from incidentd.domain import response
 from incidentd.domain.alert import Alert
-from incidentd.domain.correlate import QUIET, Placement, Sighting, common_labels, place
+from incidentd.domain.correlate import QUIET, RETURNING, Placement, Sighting, common_labels, place
 from incidentd.domain.incident import SOURCE, Entry, Incident, State, evolve
 from incidentd.domain.notification import Notice
 from incidentd.domain.response import Telling
@@ -59,7 +59,7 @@ class Placing:
             # Incidents that this very batch opens need no loading: the bench knows them from then on.
             known = [(s.previous.incident_id, s.sighting) for s in wanted if s.previous is not None]
             ids = {i for i, _ in known if i is not None}
-            bench.load(groups, ids, {i for i, sighting in known if i and sighting is Sighting.REFIRED})
+            bench.load(groups, ids, {i for i, sighting in known if i and sighting in RETURNING})
         return cls(ledger, Ids(tx, schema.incidents, len(groups)), bench)
 
     def place_post(self, seen: Sequence[Sighted], truncated: int) -> None:
@@ -95,11 +95,11 @@ class Placing:
         self.bench.touch(work)
 
     def _placed(self, s: Sighted, own: Working | None) -> Working:
-        bench, refired = self.bench, s.sighting is Sighting.REFIRED
+        bench, returning = self.bench, s.sighting in RETURNING
         current = bench.open_in(s.group)
-        if current is None and refired and own is not None:
+        if current is None and returning and own is not None:
             current = bench.open_in(own.incident.group_key)
-        last = own if refired else bench.last_in(s.group)
+        last = own if returning else bench.last_in(s.group)
         where = place(
             s.sighting,
             current.incident if current else None,
@@ -130,7 +130,7 @@ class Placing:
     def _join(self, work: Working, s: Sighted) -> Working:
         work.joined.append(s.alert.title)
         self._admit(work, s.alert)
-        if work.incident.held_until is not None and s.sighting is not Sighting.REFIRED:
+        if work.incident.held_until is not None and s.sighting not in RETURNING:
             because = f"a new occurrence fires: {s.alert.name}"
             self.bench.apply(work, response.hold_ended(self.bench.settle(work), because=because))
         if s.severity.worse_than(work.incident.severity):

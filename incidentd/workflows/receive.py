@@ -88,7 +88,7 @@ class _Book:
     def sight(self, alert: Alert, group: str) -> Sighted:
         """Compare one alert with what is known just before it, and move the record on."""
         record = self.known.get((alert.source, alert.fingerprint))
-        sighting = self._judge(None if record is None else record.current, alert)
+        sighting = self._judge(record, alert)
         severity = self.rules.severity.severity_of(alert.labels)
         if record is None:
             record = alert_store.new_record(self.ids.take(), alert, severity, sighting.value, self.now)
@@ -100,16 +100,17 @@ class _Book:
         self._follow(record, alert, sighting)
         return Sighted(alert, record.current, previous, over_since, sighting, severity, group)
 
-    def _judge(self, known: OccurrenceRecord | None, alert: Alert) -> Sighting:
+    def _judge(self, record: AlertRecord | None, alert: Alert) -> Sighting:
         """`sight`, and what the configured heartbeats make of it, which a reload may have changed meanwhile."""
+        known, newest = (None, None) if record is None else (record.current, record.newest)
         placed = known is not None and known.firing and (known.incident_id is not None or known.reason != "")
         if self.rules.is_heartbeat(alert):
             if known is None or not placed or known.reason == Sighting.HEARTBEAT:
                 return Sighting.HEARTBEAT
             # It was an alert like others: it stays in its incident until it ends, or has ended unannounced.
-            sighting = sight(known, alert)
+            sighting = sight(known, alert, newest)
             return Sighting.ENDED if sighting is Sighting.NEWER else sighting
-        sighting = sight(known, alert)
+        sighting = sight(known, alert, newest)
         # It was a heartbeat, whose firing nobody was told of.
         return Sighting.NEW if sighting is Sighting.REPEAT and not placed else sighting
 
@@ -129,12 +130,12 @@ class _Book:
     def _move(self, record: AlertRecord, alert: Alert, sighting: Sighting) -> None:
         """Bring the record's occurrence up to what the alert says."""
         current = record.current
-        newer = alert.starts_at > current.starts_at
+        newer = alert.starts_at > record.newest
         if sighting is Sighting.REPEAT:
             return
         if sighting is Sighting.ENDED and (alert.firing or not newer):
             current.ends_at = alert.ends_at or alert.starts_at
-        elif newer:
+        elif newer or sighting is Sighting.EARLIER:
             current = self._next(record, alert, sighting)
         elif sighting is not Sighting.HEARTBEAT:
             current.ends_at, current.reason = None, current.reason or sighting.value
@@ -148,10 +149,13 @@ class _Book:
             old.ends_at = alert.starts_at
             self._keep(old)
         record.occurrences += 1
-        record.current = OccurrenceRecord(
-            record.id, alert.starts_at, alert.ends_at, None, sighting.value, fresh=True
-        )
-        return record.current
+        record.newest = max(record.newest, alert.starts_at)
+        again = self.occurrences.get((record.id, alert.starts_at))
+        if again is None:
+            again = OccurrenceRecord(record.id, alert.starts_at, None, None, sighting.value, fresh=True)
+        again.ends_at = alert.ends_at
+        record.current = again
+        return again
 
     def _keep(self, occurrence: OccurrenceRecord) -> None:
         self.occurrences[occurrence.alert_id, occurrence.starts_at] = occurrence

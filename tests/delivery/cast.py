@@ -34,7 +34,7 @@ AMBIGUOUS = Outcome(Verdict.AMBIGUOUS, "timeout", "no answer")
 class FakeSender:
     """A channel that remembers what it was told, and answers with the next outcome of its script, then with OK."""
 
-    target = "#ops"
+    targets = ("#ops",)
 
     def __init__(self, *script: Outcome | Exception, open_gate: bool = True) -> None:
         self.script = list(script)
@@ -74,7 +74,7 @@ class FakeSender:
 
 def rules_for(channels: Iterable[str]) -> Rules:
     names = tuple(channels)
-    return Rules(Route(notify=names), dict.fromkeys(names, "#ops"))
+    return Rules(Route(notify=names), dict.fromkeys(names, ("#ops",)))
 
 
 class Office:

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incidentd.domain.alert import Alert, AlertStatus
-from incidentd.domain.correlate import QUIET, Placement, Sighting, common_labels, group_key, place, sight
+from incidentd.domain.correlate import (
+    QUIET,
+    RETURNING,
+    Placement,
+    Sighting,
+    common_labels,
+    group_key,
+    place,
+    sight,
+)
 from incidentd.domain.incident import Incident, State
 from incidentd.domain.severity import Severity
 
@@ -46,7 +55,7 @@ FIRING, ENDED = Known(NOW, firing=True), Known(NOW, firing=False)
         (FIRING, alert(0), Sighting.REPEAT),
         (FIRING, alert(-1), Sighting.REPEAT),
         (ENDED, alert(0), Sighting.REFIRED),
-        (ENDED, alert(-1), Sighting.LATE),
+        (ENDED, alert(-1), Sighting.EARLIER),
         (None, alert(0, 1), Sighting.BLIP),
         (ENDED, alert(1, 2), Sighting.BLIP),
         (FIRING, alert(0, 1), Sighting.ENDED),
@@ -65,6 +74,25 @@ def test_an_alert_means_something_only_beside_what_is_known(
     assert sight(known, told) is expected
 
 
+@pytest.mark.parametrize(
+    ("known", "told", "expected"),
+    [
+        (ENDED, alert(3), Sighting.EARLIER),
+        (ENDED, alert(5), Sighting.EARLIER),
+        (ENDED, alert(6), Sighting.NEW),
+        (FIRING, alert(3), Sighting.REPEAT),
+        (FIRING, alert(6), Sighting.NEWER),
+        (FIRING, alert(5, 7), Sighting.ENDED),
+        (ENDED, alert(5, 7), Sighting.LATE),
+        (ENDED, alert(6, 7), Sighting.BLIP),
+    ],
+)
+def test_after_a_step_back_only_what_is_newer_than_everything_is_new(
+    known: Known, told: Alert, expected: Sighting
+) -> None:
+    assert sight(known, told, newest=NOW + 5 * MINUTE) is expected
+
+
 @given(
     st.none() | st.builds(Known, st.just(NOW), st.booleans()),
     st.integers(-2, 2),
@@ -73,7 +101,7 @@ def test_an_alert_means_something_only_beside_what_is_known(
 def test_telling_it_twice_is_quiet(known: Known | None, start: int, end: int | None) -> None:
     told = alert(start, end)
     first = sight(known, told)
-    if first in {Sighting.NEW, Sighting.NEWER, Sighting.REFIRED}:
+    if first in {Sighting.NEW, Sighting.NEWER, *RETURNING}:
         known = Known(told.starts_at, firing=True)
     elif first in {Sighting.BLIP, Sighting.ENDED} and known is not None:
         known = Known(max(told.starts_at, known.starts_at), firing=False)

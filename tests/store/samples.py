@@ -16,7 +16,7 @@ from incidentd.workflows.rules import Rules
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
-RULES = Rules(Route(notify=("console",)), {"console": "standard output"})
+RULES = Rules(Route(notify=("console",)), {"console": ("standard output",)})
 
 
 def alert(

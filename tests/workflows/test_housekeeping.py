@@ -124,6 +124,25 @@ async def test_each_step_is_small_and_can_be_resumed(store: Store) -> None:
     assert set((await store.read(rows)).values()) == {0}
 
 
+async def test_incidents_with_many_members_go_one_after_the_other(store: Store) -> None:
+    for number in range(1, 4):
+        await told(store, number, NOW)
+    many = sa.update(schema.incidents).values(alerts_total=retention.MEMBERS // 2)
+    await store.write(lambda tx: tx.conn.execute(many))
+    assert await store.write(lambda tx: retention.delete_incidents(tx, NOW + DAY, 50)) == 2
+    assert await store.write(lambda tx: retention.delete_incidents(tx, NOW + DAY, 50)) == 1
+
+
+async def test_it_ends_between_two_steps_when_the_daemon_stops(store: Store) -> None:
+    for number in range(1, 4):
+        await told(store, number, NOW)
+    huge = sa.update(schema.incidents).values(alerts_total=retention.MEMBERS)
+    await store.write(lambda tx: tx.conn.execute(huge))
+    asked = iter([False, True])
+    done = await housekeep(store, KEPT, NOW + 101 * DAY, lambda: next(asked, True))
+    assert done == replace(NOTHING, incidents=1)
+
+
 async def test_thousands_of_members_of_one_incident_go_in_one_step(pg_url: str) -> None:
     await migrate(pg_url)
     store = Store(pg_url)

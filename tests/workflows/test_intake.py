@@ -53,7 +53,7 @@ class Desk:
     def rules(self) -> Rules:
         if self.fail_with is not None:
             raise self.fail_with
-        return Rules(route=Route(notify=("console",)), targets={"console": "standard output"})
+        return Rules(route=Route(notify=("console",)), targets={"console": ("standard output",)})
 
     def committed(self, reception: Reception) -> None:
         self.receptions.append(reception)

@@ -13,7 +13,9 @@ def told_after_a_reload(notice: Notice, *channels: str) -> list[str]:
     with remembered() as world:
         world.post(fires("a", 0, "critical"))
         incident = world.incident(1)
-        after = replace(world.rules, route=Route(notify=("new",)), targets={name: name for name in channels})
+        after = replace(
+            world.rules, route=Route(notify=("new",)), targets={name: (name,) for name in channels}
+        )
         return [row.channel for row in after.deliveries(incident, notice, "alice", "", world.now)]
 
 

@@ -39,9 +39,16 @@ SEQUENCES = {
         story((0, [A]), (6, [A5]), (7, [A]), (8, [ENDED])),
         (State.TRIGGERED, 1, 1), ["triggered", "alerts_joined"], ["triggered chat", "updated chat"],
     ),
-    "an_old_firing_after_the_newer_occurrence_ended_changes_nothing": (
-        story((0, [A5]), (6, [over("a", 5, 6)]), (7, [A])),
-        (State.RESOLVED, 0, 1), ["triggered", "alerts_ended", "resolved"], ["triggered chat", "resolved chat"],
+    "an_old_firing_after_the_newer_occurrence_ended_is_held_until_it_has_lasted": (
+        story((0, [A5]), (6, [over("a", 5, 6)]), (7, [A]), (11, [A])),
+        (State.TRIGGERED, 1, 1), ["triggered", "alerts_ended", "resolved", "reopened"],
+        ["triggered chat", "resolved chat"],
+    ),
+    "and_ends_as_quietly_if_it_was_a_stale_post": (
+        story((0, [A5]), (6, [over("a", 5, 6)]), (7, [A]), (9, [over("a", 0, 4)])),
+        (State.RESOLVED, 0, 1),
+        ["triggered", "alerts_ended", "resolved", "reopened", "alerts_ended", "resolved"],
+        ["triggered chat", "resolved chat"],
     ),
     "merged_to_an_earlier_start_it_is_the_same_occurrence": (
         story((0, [A5]), (6, [A]), (8, [over("a", 0, 7)])),

@@ -74,7 +74,8 @@ class Story(RuleBasedStateMachine):
         self.world = self.stack.enter_context(remembered())
         self.bodies: list[Submission] = []
         self.latest: dict[str, tuple[datetime, bool]] = {}
-        """The reference: the newest occurrence of each alert, and whether it fires."""
+        """The reference: the occurrence that each alert's latest word is about, and whether it fires."""
+        self.newest: dict[str, datetime] = {}
         self.beating = False
         self.kept_open: set[int] = set()
         """Incidents a person has reopened: they stay open without a firing alert."""
@@ -111,6 +112,10 @@ class Story(RuleBasedStateMachine):
         last = list(self.world.last)
         if len(set(fingerprints(last))) < len(fingerprints(last)):
             return  # bodies that contradict themselves
+        if len({bool(post.truncated) for post in last}) > 1:
+            return  # each corrects what the one before it said of what it left out
+        if self.beating and firing("c").fingerprint in fingerprints(last):
+            return  # what was an alert like others ends first, and is a sign of life from the next post on
         self.world.minute += later
         before = self.snapshot()
         self.take(last)
@@ -125,9 +130,11 @@ class Story(RuleBasedStateMachine):
 
     def learn(self, alert: Alert) -> None:
         known, firing = self.latest.get(alert.fingerprint, (None, False))
-        start, ends = alert.starts_at, alert.ends_at
-        if known is None or start >= known:
-            self.latest[alert.fingerprint] = (start, ends is None)
+        start, ends, fires = alert.starts_at, alert.ends_at, alert.ends_at is None
+        newest = self.newest.get(alert.fingerprint, start)
+        self.newest[alert.fingerprint] = max(newest, start) if fires or not firing or start >= newest else newest
+        if known is None or start == known or start > newest or (fires and not firing):
+            self.latest[alert.fingerprint] = (start, fires)
         elif firing and ends is not None and ends >= known:
             self.latest[alert.fingerprint] = (known, False)
 

@@ -34,7 +34,7 @@ ROUTES = Route(
     ),
 )
 RULES = Rules(
-    ROUTES, {"phone": "+49 ...", "chat": "#ops", "console": "standard output"}, grouping=("service",)
+    ROUTES, {"phone": ("+49 ...",), "chat": ("#ops",), "console": ("standard output",)}, grouping=("service",)
 )
 
 
