@@ -50,7 +50,7 @@ lock: $(VENV)/.stamp-venv  ## write the lock files anew from pyproject.toml (UPG
 	@test -x $(BIN)/uv || command -v uv >/dev/null || $(PIP) install 'uv>=0.13,<0.14'
 	@uv=$(BIN)/uv; test -x "$$uv" || uv=$$(command -v uv); \
 	echo "locking"; \
-	$(UV_COMPILE) pyproject.toml --extra postgres --extra test --extra lint --group build -o requirements-dev.lock && \
+	$(UV_COMPILE) pyproject.toml --extra postgres --extra apprise --extra test --extra lint --group build -o requirements-dev.lock && \
 	$(UV_COMPILE) pyproject.toml --extra postgres -c requirements-dev.lock -o requirements.lock && \
 	$(UV_COMPILE) --group build -c requirements-dev.lock -o requirements-build.lock
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
@@ -13,15 +12,17 @@ import structlog
 from aiohttp import web
 
 from incidentd import sockets
-from incidentd.channels.base import ChannelEnv, Sender, discover
+from incidentd.channels.base import ChannelEnv
 from incidentd.channels.http import HttpClient
 from incidentd.clock import Clock, SystemClock, random_id
 from incidentd.config import Config, ConfigError, load
 from incidentd.delivery.worker import Worker
+from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
 from incidentd.jobs.scheduler import Job, Scheduler
-from incidentd.lifecycle import Lifecycle, StartError
+from incidentd.lifecycle import Lifecycle, StartError, at_once
 from incidentd.metrics import Metrics
+from incidentd.outlets import Outlets
 from incidentd.store import settings, tokens
 from incidentd.store.ballast import Ballast
 from incidentd.store.engine import Store, StoreUnavailableError
@@ -30,12 +31,13 @@ from incidentd.store.migrate import migrate
 from incidentd.web.context import Context
 from incidentd.web.server import build, harden
 from incidentd.workflows import housekeeping
+from incidentd.workflows.destinations import watch, watch_due
 from incidentd.workflows.intake import GroupCommit
 from incidentd.workflows.outcomes import Outcomes
 from incidentd.workflows.receive import Reception
 from incidentd.workflows.respond import run_timers, timers_due
 from incidentd.workflows.rules import rules_of
-from incidentd.workflows.secrets import webhook_secrets
+from incidentd.workflows.secrets import ack_secret, webhook_secrets
 
 log = structlog.get_logger()
 
@@ -61,7 +63,6 @@ class Daemon:
         self._path = path
         self._output = output or sys.stdout
         self._lifecycle = Lifecycle()
-        self._noted = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._ballast: Ballast | None = None
 
@@ -74,17 +75,22 @@ class Daemon:
             raise
 
     async def stop(self) -> bool:
-        """Refuse new work, finish what is under way, hand back leases; True if all of it ended in time."""
+        """Refuse new work, finish what is under way, hand back leases; True if `server.shutdown_timeout` sufficed."""
         if hasattr(self, "context"):
             self.context.stopping.set()
-        return await self._lifecycle.stop()
+        return await self._lifecycle.stop(self._shutdown_seconds)
+
+    @property
+    def _shutdown_seconds(self) -> float:
+        return self.config.server.shutdown_timeout.total_seconds()
 
     async def _start(self) -> None:
         self._take_port()
         await self._open_store()
         await self._look_for_tokens(self.config)
         http = HttpClient()
-        self._lifecycle.started("http client", http.aclose, 5)
+        # Half: what has to be cut off then gets as long to end.
+        self._lifecycle.started("http client", lambda seconds: http.aclose(seconds / 2))
         self._env = ChannelEnv(
             http=http,
             clock=self.clock,
@@ -92,9 +98,10 @@ class Daemon:
             generated_secret=lambda name: self._secrets[name],
             output=self._output,
         )
-        senders = self._senders(self.config)
-        self._build_worker(senders)
-        self._build_intake(senders)
+        self._outlets = Outlets(self._env)
+        self._outlets.take(self.config)
+        self._build_worker()
+        self._build_intake()
         self._build_scheduler()
         await self._serve()
         self.worker.start()
@@ -103,13 +110,10 @@ class Daemon:
     def _take_port(self) -> None:
         server = self.config.server
         self._sockets = sockets.bind(server.host, server.port)
-        self._lifecycle.started("port", self._give_port_back, 1)
+        self._lifecycle.started("port", at_once(lambda: sockets.close(self._sockets)))
         port = sockets.port_of(self._sockets)
         self.config = self.config.model_copy(update={"server": server.at(port=port)})
         self.url = sockets.url_of(server.host, port)
-
-    async def _give_port_back(self) -> None:
-        sockets.close(self._sockets)
 
     async def _open_store(self) -> None:
         url = self.config.database.url.get_secret_value()
@@ -119,7 +123,7 @@ class Daemon:
             self._guard_file(self.store.path)
             self._ballast = Ballast(self.store.path)
             await asyncio.to_thread(self._ballast.ensure)
-        self._lifecycle.started("database", self.store.close, 10)
+        self._lifecycle.started("database", lambda _: self.store.close())
         result = await migrate(url)
         if result.before != result.after:
             log.info(
@@ -129,16 +133,14 @@ class Daemon:
             lambda tx: settings.get_or_create(tx, "instance", lambda: random_id()[:8])
         )
         await self._generate_secrets(self.config)
+        secret = await self.store.write(ack_secret)
+        self._ack_links = AckLinks(secret, self.config.server.public_url)
 
     def _guard_file(self, path: Path) -> None:
         """Two daemons on one SQLite file would each believe to be the only sender."""
         lock = FileLock(path)
         lock.acquire()
-
-        async def release() -> None:
-            lock.release()
-
-        self._lifecycle.started("database lock", release, 1)
+        self._lifecycle.started("database lock", at_once(lock.release))
 
     def _make_room(self) -> bool:
         return self._ballast is not None and self._ballast.release()
@@ -160,29 +162,24 @@ class Daemon:
                 "or listen on 127.0.0.1"
             )
 
-    def _senders(self, config: Config) -> dict[str, Sender]:
-        kinds = discover()
-        return {
-            name: kinds[channel.kind].open(channel, name, self._env)
-            for name, channel in config.channels.items()
-        }
-
-    def _build_worker(self, senders: Mapping[str, Sender]) -> None:
+    def _build_worker(self) -> None:
         self.worker = Worker(
             store=self.store,
-            senders=senders,
+            senders=self._outlets.senders,
+            traits=self._outlets.traits,
             clock=self.clock,
             metrics=self.metrics,
             owner=random_id("w-"),
             instance=self.instance,
             public_url=self.config.server.public_url,
-            noted=self._noted.set,
+            ack_links=self._ack_links,
+            alertmanagers=self._outlets.alertmanagers,
+            noted=lambda: self.context.noted.ring(),  # noqa: PLW0108 - the context is made later
         )
-        bound = self.config.server.shutdown_timeout.total_seconds()
-        self._lifecycle.started("deliveries", lambda: self.worker.stop(bound), bound + 5)
+        self._lifecycle.started("deliveries", self.worker.stop)
 
-    def _build_intake(self, senders: Mapping[str, Sender]) -> None:
-        rules = rules_of(self.config, {name: sender.target for name, sender in senders.items()})
+    def _build_intake(self) -> None:
+        rules = rules_of(self.config, self._outlets.targets)
         self.outcomes = Outcomes(self.metrics)
         self.intake = GroupCommit(
             self.store,
@@ -199,73 +196,71 @@ class Daemon:
             intake=self.intake,
             clock=self.clock,
             metrics=self.metrics,
+            http=self._env.http,
             changed=self._changed,
             channel_health=self.worker.health,
             reload=self.reload,
             started_at=self.clock.monotonic(),
             config_path=self._path,
             queued=lambda: self.intake.queued,
+            ack_links=self._ack_links,
         )
         self.intake.start()
-        self._lifecycle.started("intake", self.intake.stop, 15)
+        self._lifecycle.started("intake", lambda _: self.intake.stop())
 
     def _build_scheduler(self) -> None:
         self.scheduler = Scheduler(
             (
                 Job("timers", timedelta(seconds=1), self.run_timers),
+                Job("destinations", timedelta(seconds=2), self.watch_destinations),
                 Job("housekeeping", timedelta(minutes=10), self.housekeep),
             )
         )
-        self._lifecycle.started("clockwork", self.scheduler.stop, 10)
+        self._lifecycle.started("clockwork", lambda _: self.scheduler.stop())
 
     async def _serve(self) -> None:
-        server = self.config.server
-        bound = server.shutdown_timeout.total_seconds()
+        # A part of the time for requests to end by themselves; aiohttp waits the same again after cancelling them.
         runner = web.AppRunner(
-            build(self.context), access_log=None, handle_signals=False, shutdown_timeout=bound / 2
+            build(self.context),
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=self._shutdown_seconds / 5,
         )
         await runner.setup()
         harden(runner)
-        # Half the time for requests to end by themselves; aiohttp waits the same again after cancelling them.
-        self._lifecycle.started("http server", runner.cleanup, bound + 1)
+        self._lifecycle.started("http server", lambda _: runner.cleanup())
         for each in self._sockets:
             await web.SockSite(runner, each, backlog=1024).start()
-        self._lifecycle.started("announcer", self._stop_announcing, 1)
-        self._announcer = asyncio.create_task(self._announce(), name="announcer")
 
     def _received(self, reception: Reception) -> None:
         self.outcomes.count(reception.changes)
         if reception.telling:
             self.worker.wake()
         if reception.noted:
-            self._noted.set()
+            self.context.noted.ring()
 
     def _changed(self, changes: tuple[Change, ...]) -> None:
         self.outcomes.count(changes)
         self.worker.wake()
-        self._noted.set()
-
-    async def _announce(self) -> None:
-        while True:
-            await self._noted.wait()
-            self._noted.clear()
-            async with self.context.noted:
-                self.context.noted.notify_all()
-
-    async def _stop_announcing(self) -> None:
-        self._announcer.cancel()
-        await asyncio.wait({self._announcer})
+        self.context.noted.ring()
 
     async def run_timers(self) -> None:
         """End the snoozes and holds that are due."""
         now = self.clock.now()
-        if await self.store.read(lambda tx: timers_due(tx, now)):
+        if await self.store.read_now(lambda tx: timers_due(tx, now)):
             rules = self.context.rules
             self._changed(await self.store.write(lambda tx: run_timers(tx, rules, now)))
 
+    async def watch_destinations(self) -> None:
+        """Open and resolve incidents about channels that cannot deliver."""
+        now, rules = self.clock.now(), self.context.rules
+        if await self.store.read_now(lambda tx: watch_due(tx, rules, now)):
+            self._changed(await self.store.write(lambda tx: watch(tx, rules, now)))
+
     async def housekeep(self) -> None:
         """Forget what is old, and keep the database's files small."""
-        await housekeeping.housekeep(self.store, self.context.config.retention, self.clock.now())
+        stopping = self.context.stopping.is_set
+        await housekeeping.housekeep(self.store, self.context.config.retention, self.clock.now(), stopping)
         if self._ballast is not None:
             await asyncio.to_thread(self._ballast.ensure)
 
@@ -293,8 +288,11 @@ class Daemon:
         config = config.model_copy(update={"server": server, "database": self.config.database})
         await self._look_for_tokens(config)
         await self._generate_secrets(config)
-        senders = self._senders(config)
+        self._outlets.take(config)
         self.config = self.context.config = config
-        self.context.rules = rules_of(config, {name: sender.target for name, sender in senders.items()})
-        self.worker.replace_senders(senders)
+        self.context.rules = rules_of(config, self._outlets.targets)
+        self.worker.replace_senders(
+            self._outlets.senders, self._outlets.traits, self._outlets.alertmanagers
+        )
+        self.context.noted.ring()  # event streams look whether their tokens are still in force
         return list(loaded.warnings)

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import BeforeValidator, PlainSerializer, SecretStr, ValidationInfo, WithJsonSchema
 
 from incidentd.domain.duration import format_duration, parse_duration
+from incidentd.domain.placeholders import MAX_TEXT, parse
 
 SECRETS = "secrets"
 """Key of the validation context under which a `SecretResolver` is found."""
@@ -159,6 +160,13 @@ def _http_url(value: object) -> str:
     return _url(value, query=True)
 
 
+def _placeholders(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("is no text; accepted: text such as '{incident.title} in {label.cluster|default:-}'")
+    parse(value)
+    return value
+
+
 SECRET_SCHEMA: Mapping[str, Any] = {
     "description": f"A secret: {_FORMS}. Only the first two keep it out of this file.",
     "anyOf": [
@@ -220,3 +228,10 @@ Slug = Annotated[
     str, BeforeValidator(_slug), WithJsonSchema({"type": "string", "pattern": f"^{_SLUG.pattern}$"})
 ]
 """A name that is safe in addresses, metrics and command lines: 1 to 63 of a-z, 0-9, - and _."""
+
+PlaceholderText = Annotated[
+    str,
+    BeforeValidator(_placeholders),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_TEXT}),
+]
+"""A text with placeholders, checked to be one that can be filled in."""

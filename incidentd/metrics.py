@@ -6,6 +6,7 @@ One `Metrics` belongs to one daemon, so several can live in one process.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
@@ -16,6 +17,64 @@ MAX_SERVICES = 200
 _INTAKE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _DELIVERY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 _RESPONSE = (60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0)
+
+
+class SecurityEvent(StrEnum):
+    """What was refused for the sake of safety."""
+
+    AUTH_FAIL = "auth_fail"
+    """No credentials, or none that are valid."""
+    FORBIDDEN = "forbidden"
+    """A valid token without the scope it needed, or somebody in chat who is no user."""
+    SIG_FAIL = "sig_fail"
+    """A vendor's call-back whose signature or time stamp is wrong, or an acknowledge link that is not ours."""
+    REPLAY = "replay"
+    """A vendor's call-back that came before."""
+    CSRF = "csrf"
+    """Without tokens: what a web page or a proxy could have sent for somebody else."""
+    FRAMING = "framing"
+    """No legal HTTP."""
+    OVERSIZE = "oversize"
+    SLOW = "slow"
+    """A body that came too slowly."""
+    RATE_LIMITED = "rate_limited"
+    """A limit was reached."""
+
+
+_EVENT_SEVERITY = {
+    SecurityEvent.AUTH_FAIL: "warning",
+    SecurityEvent.FORBIDDEN: "warning",
+    SecurityEvent.SIG_FAIL: "warning",
+    SecurityEvent.REPLAY: "warning",
+    SecurityEvent.CSRF: "warning",
+    SecurityEvent.FRAMING: "info",
+    SecurityEvent.OVERSIZE: "info",
+    SecurityEvent.SLOW: "info",
+    SecurityEvent.RATE_LIMITED: "info",
+}
+
+
+class Activity(StrEnum):
+    """Requests that an honest client does not send."""
+
+    FOREIGN_HOST = "foreign_host"
+    """Without tokens: a Host that is not this machine, as a rebound name in a browser sends it."""
+    FOREIGN_CLIENT = "foreign_client"
+    CROSS_SITE = "cross_site"
+    FORWARDED = "forwarded"
+    """Without tokens: through a proxy."""
+    FRAMING = "framing"
+    SLOW_BODY = "slow_body"
+
+
+_EVENT_OF = {
+    Activity.FOREIGN_HOST: SecurityEvent.CSRF,
+    Activity.FOREIGN_CLIENT: SecurityEvent.CSRF,
+    Activity.CROSS_SITE: SecurityEvent.CSRF,
+    Activity.FORWARDED: SecurityEvent.CSRF,
+    Activity.FRAMING: SecurityEvent.FRAMING,
+    Activity.SLOW_BODY: SecurityEvent.SLOW,
+}
 
 
 class Metrics:
@@ -29,6 +88,7 @@ class Metrics:
         self._incidents()
         self._deliveries()
         self._http()
+        self._security()
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
@@ -81,6 +141,10 @@ class Metrics:
         self.resolve_seconds = self._histogram(
             "incidentd_incident_resolve_seconds", "Alert start to end.", _RESPONSE, ["severity"]
         )
+        # A name that dashboards know. Severity is the one kind of incident with a bounded number of values.
+        self.mttr_seconds = self._histogram(
+            "mttr_seconds", "Alert start to end; the type is the severity.", _RESPONSE, ["incident_type"]
+        )
 
     def _deliveries(self) -> None:
         self.deliveries = self._counter(
@@ -107,6 +171,30 @@ class Metrics:
         )
         self.http_in_flight = self._gauge("http_requests_in_flight", "HTTP requests under way.")
         self.auth_attempts = self._counter("auth_attempts", "Credentials presented.", ["type", "status"])
+        self.chat_asks = self._counter(
+            "incidentd_chat_asks", "Buttons and commands from chat.", ["verb", "outcome"]
+        )
+
+    def _security(self) -> None:
+        events = self._counter("security_events", "Requests refused for safety.", ["event_type", "severity"])
+        activity = self._counter(
+            "suspicious_activity", "Requests that an honest client does not send.", ["activity_type"]
+        )
+        # All of them from the start: an `increase()` over a series that begins at its first event misses it.
+        self._events = {event: events.labels(event.value, level) for event, level in _EVENT_SEVERITY.items()}
+        self._activities = {kind: activity.labels(kind.value) for kind in Activity}
+        self.rate_limit_hits = self._counter(
+            "rate_limit_hits", "Requests refused because a limit was reached.", ["endpoint"]
+        )
+
+    def security_event(self, event: SecurityEvent) -> None:
+        """Count one."""
+        self._events[event].inc()
+
+    def suspicious(self, activity: Activity) -> None:
+        """Count one, and the security event that it is."""
+        self._activities[activity].inc()
+        self.security_event(_EVENT_OF[activity])
 
     def service(self, name: str) -> str:
         """`name` as a label value: bounded in number, cut in length."""

@@ -18,11 +18,23 @@ from pydantic import BaseModel, ConfigDict
 import incidentd.channels
 from incidentd.clock import Clock
 from incidentd.domain.notification import Message, Outcome, Verdict
+from incidentd.fields import PlaceholderText, Slug
 
 _LONGEST_PAUSE = timedelta(days=1)
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]*)?")
 _SHOWN = 200
 """Characters of a remote answer that an outcome may repeat."""
+
+
+class TextsConfig(BaseModel):
+    """Words of your own in a channel's messages, with placeholders such as `{label.cluster|upper}`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    title: PlaceholderText | None = None
+    """Takes the place of the incident's title."""
+    body: PlaceholderText | None = None
+    """Follows what happened, in the place of severity and counts."""
 
 
 class ChannelConfig(BaseModel):
@@ -31,6 +43,18 @@ class ChannelConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
 
     kind: str
+    fallback: tuple[Slug, ...] = ()
+    """Channels that a page goes to, one after the other, when this one cannot deliver it in time."""
+    texts: TextsConfig | None = None
+    """Words of your own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How fast a vendor takes messages: `per_second` for long, `burst` at once."""
+
+    per_second: float
+    burst: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +96,13 @@ class HttpFailure(Exception):
 class Http(Protocol):
     """The HTTP client as channels see it."""
 
-    async def request(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> HttpAnswer:
-        """The server's answer, or `HttpFailure`. Redirects are answers, not followed."""
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes, *, guarded: bool = False
+    ) -> HttpAnswer:
+        """The server's answer, or `HttpFailure`. Redirects are answers, not followed.
+
+        `guarded`: the address arrived at run time, so it may lead to the public internet only.
+        """
         ...
 
 
@@ -105,8 +134,11 @@ class Sender(Protocol):
     """One configured channel, open. Everything it raises is a bug: failures are outcomes."""
 
     @property
-    def target(self) -> str:
-        """What deliveries show as their address, such as ``#C012345``; never a secret."""
+    def targets(self) -> tuple[str, ...]:
+        """Whom it reaches, at least one: each gets deliveries of its own, such as ``#C012345`` or one mailbox.
+
+        Never a secret; deliveries show it, and `Message.target` names it.
+        """
         ...
 
     async def send(self, message: Message) -> Outcome:
@@ -134,6 +166,15 @@ class Channel:
     """A configuration that validates and holds no secret of anybody."""
     open: Callable[[Any, str, ChannelEnv], Sender]
     """Of a `config_model`, the configured channel's name, and the environment. Does no I/O."""
+    people: bool = True
+    """People read it: what is over may be told in one message, and many incidents in one. False for machines,
+    which need each transition of each incident."""
+    keyed: bool = False
+    """The vendor keeps an alert for each key: an end without a beginning is nothing to it."""
+    personal: bool = False
+    """Each target is one person, who may be given a link of their own to acknowledge with."""
+    rate: Rate | None = None
+    """Messages to one target; None where the vendor names no limit."""
 
 
 @functools.cache

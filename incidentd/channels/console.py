@@ -8,7 +8,7 @@ from typing import Literal
 
 from incidentd.channels.base import Channel, ChannelConfig, ChannelEnv
 from incidentd.channels.tasks import LateError, Tasks
-from incidentd.channels.words import firing, links, tidy, title, who
+from incidentd.channels.words import body_text, firing, headline, links, stand_in, story, tidy, title, who
 from incidentd.domain.notification import Message, Outcome, Verdict
 
 _WRITE_SECONDS = 10.0
@@ -27,11 +27,15 @@ def render(message: Message) -> str:
     address = [link.href for link in links(message)[:1]]
     if message.minimal:
         return "  ".join([start, *address]) + "\n"
-    return "  ".join([start, title(message), f"({_detail(message)})", *address]) + "\n"
+    about = headline(message) if message.bundle else title(message)
+    return "  ".join([start, about, f"({_detail(message)})", *address]) + "\n"
 
 
 def _detail(message: Message) -> str:
-    return ", ".join(part for part in (who(message), tidy(message.comment), firing(message)) if part)
+    own = message.bundle or (message.texts is not None and message.texts.body)
+    stands = tidy(body_text(message)) if own else firing(message)
+    parts = (who(message), tidy(message.comment), story(message), stands, stand_in(message))
+    return ", ".join(part for part in parts if part)
 
 
 def judge(failure: Exception | None) -> Outcome:
@@ -47,7 +51,7 @@ class ConsoleSender:
 
     env: ChannelEnv
     tasks: Tasks
-    target: str = "stdout"
+    targets: tuple[str, ...] = ("stdout",)
 
     async def send(self, message: Message) -> Outcome:
         """Write one line."""

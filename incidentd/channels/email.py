@@ -1,30 +1,35 @@
-"""The e-mail channel: one mail to all its addresses, over a relay that is spoken to with TLS."""
+"""The e-mail channel: a mail of its own to each address, over a relay that is spoken to with TLS."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from incidentd.channels.base import Channel, ChannelConfig, ChannelEnv
+from incidentd.channels.base import Channel, ChannelConfig, ChannelEnv, Rate
 from incidentd.channels.email_parts import address, mail
 from incidentd.channels.smtp import Dialogue, Letter, Relay, Reply, Stage, converse
 from incidentd.channels.tasks import LateError, Tasks
-from incidentd.domain.notification import Message, Outcome, Verdict
+from incidentd.domain.notification import DeliveryClass, Message, Outcome, Verdict
 from incidentd.fields import Duration, Secret
 
 _PORTS = {"implicit": 465, "starttls": 587, "none": 25}
 _GRACE = 1.0
-_REMEMBERED = 1000
 _MUST_LOG_IN = 530
 _EXCEEDED = 552
 _TOO_BIG = {"5.2.3", "5.3.4"}
+_BAD_SENDER = {"5.1.7", "5.1.8"}
+_BAD_MAILBOX = {"5.2.1", "5.2.2"}
+_PATIENCE = timedelta(minutes=1)
+_RATE = Rate(per_second=0.5, burst=10)
+"""Mails to one mailbox: thirty a minute, ten at once. Providers defer senders that write to one mailbox faster,
+Gmail for one at sixty a minute."""
 
 
 def _mailbox(text: str) -> str:
@@ -79,18 +84,28 @@ def _loopback(host: str) -> bool:
 
 
 def render(config: EmailConfig, message: Message, domain: str) -> EmailMessage:
-    """The mail; `domain` is the right-hand side of its Message-ID."""
-    return mail(message, address(config.sender), [address(to) for to in config.to], domain)
+    """The mail to `message.target`; `domain` is the right-hand side of its Message-ID."""
+    return mail(message, address(config.sender), mailbox(config, message.target), domain)
+
+
+def mailbox(config: EmailConfig, target: str) -> Address:
+    """The configured mailbox with this bare address, the first one for an empty `target`.
+
+    A row outlives the configuration: an address that is not listed any more is written to as it stands. Raises
+    ValueError if it is none.
+    """
+    listed = [address(to) for to in config.to]
+    if not target:
+        return listed[0]
+    return next((to for to in listed if to.addr_spec == target), None) or address(target)
 
 
 def judge(talk: Dialogue) -> Outcome:
-    """What a conversation came to. 4xx are tried again; 5xx are judged by the stage they came at."""
+    """What a conversation came to. 4xx are tried again; 5xx are judged by what they are about."""
     if talk.stage is Stage.DONE:
-        return _delivered(talk)
+        return Outcome(Verdict.OK, "250")
     if talk.reply is not None:
-        return _refused_at(talk.stage, talk.reply)
-    if talk.fault == "no_recipient":
-        return _nobody(talk)
+        return _refused(talk.stage, talk.reply)
     if talk.fault in _BROKEN:
         return Outcome(Verdict.DESTINATION_BROKEN, talk.fault, _BROKEN[talk.fault])
     if talk.stage is Stage.DATA:
@@ -104,50 +119,43 @@ _BROKEN = {
     "starttls_missing": "the relay offers no STARTTLS and nothing is sent in the clear; see tls: implicit",
     "tls_error": "the relay's certificate is not trusted, or it speaks no TLS at this port",
 }
+_REMEDY = {
+    Verdict.RETRY: "the relay wants it later",
+    Verdict.TARGET_GONE: "the relay knows no such mailbox, or it takes no mail: check the address",
+    Verdict.CONTENT_REJECTED: "the relay refuses this mail",
+    Verdict.DESTINATION_BROKEN: "the relay refuses us: check the credentials and the from address",
+}
 
 
-def _delivered(talk: Dialogue) -> Outcome:
-    if not talk.refused:
-        return Outcome(Verdict.OK, "250")
-    count = f"{len(talk.refused)} of {len(talk.refused) + len(talk.accepted)} mailboxes refused"
-    detail = f"{count}: {_mailboxes(talk)}"
-    if any(not reply.permanent for reply in talk.refused.values()):
-        return Outcome(Verdict.RETRY, "some_not_yet", detail)
-    return Outcome(Verdict.OK, "some_refused", detail)
+def _refused(stage: Stage, reply: Reply) -> Outcome:
+    verdict = _verdict(stage, reply) if reply.permanent else Verdict.RETRY
+    said = f"{reply.code} {reply.enhanced}".strip()
+    return Outcome(verdict, str(reply.code), f"{_REMEDY[verdict]} ({stage.name.lower()}: {said})")
 
 
-def _nobody(talk: Dialogue) -> Outcome:
-    replies = talk.refused.values()
-    first = next((reply for reply in replies if not reply.permanent), None)
-    if first is not None:
-        return Outcome(Verdict.RETRY, str(first.code), f"no mailbox accepted yet: {_mailboxes(talk)}")
-    # 5.7: a policy, such as "relaying denied", is about us and not about the mailboxes.
-    about_us = all(reply.code == _MUST_LOG_IN or reply.enhanced.startswith("5.7.") for reply in replies)
-    verdict = Verdict.DESTINATION_BROKEN if about_us else Verdict.TARGET_GONE
-    code = next((str(reply.code) for reply in replies), "no_recipient")
-    return Outcome(verdict, code, f"every mailbox refused: {_mailboxes(talk)}")
+def _verdict(stage: Stage, reply: Reply) -> Verdict:
+    """What a permanent refusal is about: by its RFC 3463 status where that says it, else by its stage."""
+    if stage < Stage.SENDER or reply.code == _MUST_LOG_IN or reply.enhanced in _BAD_SENDER:
+        return Verdict.DESTINATION_BROKEN
+    if reply.enhanced in _TOO_BIG:
+        return Verdict.CONTENT_REJECTED
+    if reply.enhanced.startswith("5.1.") or reply.enhanced in _BAD_MAILBOX:
+        # Some relays look the mailbox up only when they have the whole mail.
+        return Verdict.TARGET_GONE if stage >= Stage.RECIPIENT else Verdict.DESTINATION_BROKEN
+    if stage is Stage.RECIPIENT:
+        # 5.7: a policy, such as "relaying denied", is about us and not about the mailbox.
+        about_us = reply.enhanced.startswith("5.7.")
+        return Verdict.DESTINATION_BROKEN if about_us else Verdict.TARGET_GONE
+    about_mail = stage is Stage.DATA or reply.code == _EXCEEDED
+    return Verdict.CONTENT_REJECTED if about_mail else Verdict.DESTINATION_BROKEN
 
 
-def _refused_at(stage: Stage, reply: Reply) -> Outcome:
-    text = f"{reply.code} {reply.enhanced}".strip()
-    if not reply.permanent:
-        return Outcome(Verdict.RETRY, str(reply.code), f"the relay answered {text}")
-    too_big = reply.code == _EXCEEDED or reply.enhanced in _TOO_BIG
-    if stage is Stage.DATA or too_big:
-        return Outcome(Verdict.CONTENT_REJECTED, str(reply.code), f"the relay refuses this mail: {text}")
-    detail = f"the relay refuses us ({stage.name.lower()}): {text}; check credentials and the from address"
-    return Outcome(Verdict.DESTINATION_BROKEN, str(reply.code), detail)
-
-
-def _mailboxes(talk: Dialogue) -> str:
-    shown = [f"{masked(to)} {reply.code} {reply.enhanced}".strip() for to, reply in talk.refused.items()]
-    return ", ".join(shown[:5])
-
-
-def masked(mailbox: str) -> str:
-    """``u***@example.com``: enough to find it, too little to write to it."""
-    name, _, domain = mailbox.rpartition("@")
-    return f"{name[:1]}***@{domain}"
+def _patient(outcome: Outcome, talk: Dialogue, message: Message) -> Outcome:
+    """Greylisting lets a mail pass after minutes. A page is hurried all the same: it may be let in earlier."""
+    later = outcome.verdict is Verdict.RETRY and talk.reply is not None
+    if not later or message.notice.delivery_class is DeliveryClass.PAGE:
+        return outcome
+    return replace(outcome, retry_after=_PATIENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,31 +165,22 @@ class EmailSender:
     config: EmailConfig
     env: ChannelEnv
     tasks: Tasks = field(default_factory=Tasks)
-    reached: OrderedDict[str, frozenset[str]] = field(default_factory=OrderedDict)
-    """Per delivery whom earlier attempts have reached. Lost at a restart: then they get the mail twice."""
 
     @property
-    def target(self) -> str:
-        """The first address and how many more."""
-        others = len(self.config.to) - 1
-        return address(self.config.to[0]).addr_spec + (f" and {others} more" if others else "")
+    def targets(self) -> tuple[str, ...]:
+        """Each mailbox, once."""
+        return tuple(dict.fromkeys([address(to).addr_spec for to in self.config.to]))
 
     async def send(self, message: Message) -> Outcome:
-        """Hand the mail over, for those mailboxes that no earlier attempt of this delivery reached."""
-        done = self.reached.get(message.delivery_id, frozenset())
-        everybody = [address(to).addr_spec for to in self.config.to]
+        """Hand the mail over for the one mailbox it is to."""
+        try:
+            to = mailbox(self.config, message.target)
+        except ValueError:
+            return Outcome(Verdict.TARGET_GONE, "no_mailbox", "the delivery's target is not a mail address")
         content = render(self.config, message, self.env.domain).as_bytes()
-        letter = Letter(
-            address(self.config.sender).addr_spec, [to for to in everybody if to not in done], content
-        )
-        talk = await self._converse(letter)
-        if talk.stage is Stage.DONE and talk.refused:
-            self._remember(message.delivery_id, done.union(talk.accepted))
-        outcome = judge(talk)
-        if done and outcome.verdict is Verdict.TARGET_GONE:
-            # The others have it: for the channel as a whole that is a delivery with refusals.
-            return replace(outcome, verdict=Verdict.OK, code="some_refused")
-        return outcome
+        sender = address(self.config.sender).addr_spec
+        talk = await self._converse(Letter(sender, to.addr_spec, content))
+        return _patient(judge(talk), talk, message)
 
     async def probe(self) -> Outcome:
         """Connect and log in, nothing more."""
@@ -216,11 +215,6 @@ class EmailSender:
             timeout=self._seconds,
         )
 
-    def _remember(self, delivery: str, reached: frozenset[str]) -> None:
-        self.reached[delivery] = reached
-        while len(self.reached) > _REMEMBERED:
-            self.reached.popitem(last=False)
-
 
 def _greeting(domain: str) -> str:
     try:
@@ -244,4 +238,5 @@ CHANNEL = Channel(
         "to": ["ops@example.com"],
     },
     open=_open,
+    rate=_RATE,
 )

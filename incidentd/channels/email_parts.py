@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
 from datetime import UTC
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -15,6 +14,7 @@ from jinja2 import Environment, PackageLoader, Template
 
 from incidentd.channels.words import (
     AlertLine,
+    Link,
     alert_lines,
     facts,
     headline,
@@ -27,17 +27,21 @@ from incidentd.domain.notification import Message
 
 _ALERTS_SHOWN = 30
 _ALERT_WIDTH = 600
+_INCIDENTS_SHOWN = 100
 _NOT_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
 )
-_COLOR = {"critical": "#c62828", "warning": "#ef6c00", "info": "#1565c0", "resolved": "#2e7d32"}
+_COLOR = {"critical": "#c62828", "warning": "#b45309", "info": "#1565c0", "resolved": "#2e7d32"}
+"""Dark enough for white letters on them."""
 
 
 def address(text: str) -> Address:
     """The mailbox that ``ops@example.com`` or ``Ops <ops@example.com>`` names. Raises ValueError if none."""
     name, spec = parseaddr(text)
-    if not _ADDRESS.fullmatch(spec) or ".." in spec or not text.isprintable():
+    # The parser drops blanks inside: "ops@example.com and more" must not become another domain.
+    as_written = text.strip().endswith(f"<{spec}>") or text.strip() == spec
+    if not as_written or not _ADDRESS.fullmatch(spec) or ".." in spec or not text.isprintable():
         raise ValueError(
             "is not a mail address; accepted: ops@example.com or Ops <ops@example.com>, in ASCII"
         )
@@ -47,24 +51,25 @@ def address(text: str) -> Address:
         raise ValueError("is not a mail address; accepted: ops@example.com") from None
 
 
-def mail(message: Message, sender: Address, to: Sequence[Address], domain: str) -> EmailMessage:
+def mail(message: Message, sender: Address, to: Address, domain: str) -> EmailMessage:
     """The mail, the same in every attempt: a receiver recognises a repeat by its Message-ID."""
     found = EmailMessage(policy=SMTP)
     found["From"] = sender
-    found["To"] = tuple(to)
+    found["To"] = to
     found["Subject"] = subject(message)
     found["Date"] = format_datetime(message.at.astimezone(UTC))
     delivery = _NOT_ID.sub("-", message.delivery_id)
     found["Message-ID"] = f"<{delivery}@{domain}>"
     # The thread's root was never sent: so threads hold even when the first mail was lost.
-    root = f"<incident-{message.incident.id}@{domain}>"
+    thread = f"storm-{delivery}" if message.bundle else f"incident-{message.incident.id}"
+    root = f"<{thread}@{domain}>"
     found["In-Reply-To"] = root
     found["References"] = root
     found["Auto-Submitted"] = "auto-generated"
     found["X-Auto-Response-Suppress"] = "All"
     # Quoted-printable keeps lines short whatever an alert says; RFC 5321 allows 998 bytes.
     if message.minimal:
-        found.set_content(plain(message) + "\n", cte="quoted-printable")
+        found.set_content(_minimal(message), cte="quoted-printable")
         return found
     found.set_content(_text(message), cte="quoted-printable")
     found.add_alternative(_html(message), subtype="html", cte="quoted-printable")
@@ -78,16 +83,44 @@ def subject(message: Message) -> str:
     return headline(message).replace("=?", "= ?")
 
 
+def _acknowledge(message: Message) -> Link | None:
+    if message.acknowledge_url is None:
+        return None
+    # A link acknowledges one incident, and in a storm's mail it must be plain which.
+    return Link(f"Acknowledge {message.incident.ref}", message.acknowledge_url)
+
+
+def _listed(message: Message) -> tuple[AlertLine, ...]:
+    """The alerts of one incident, or the incidents of a storm."""
+    return alert_lines(message, _INCIDENTS_SHOWN if message.bundle else _ALERTS_SHOWN, _ALERT_WIDTH)
+
+
+def _minimal(message: Message) -> str:
+    """Without the acknowledge link: what was refused may have been the link."""
+    others = ", ".join(incident.ref for incident in message.bundle[:_INCIDENTS_SHOWN])
+    return plain(message) + (f"\nand {others}\n" if others else "\n")
+
+
 def _text(message: Message) -> str:
-    shown = alert_lines(message, _ALERTS_SHOWN, _ALERT_WIDTH)
+    """The whole mail for who reads no HTML."""
+    shown = _listed(message)
+    act = _acknowledge(message)
     parts = [headline(message), state_line(message), ""]
+    parts += [f"{act.text}: {act.href}", ""] if act else []
     parts += [f"{fact.name}: {fact.value}" for fact in facts(message)]
-    if shown:
+    if message.bundle:
+        parts += ["", *(_incident(line) for line in shown)]
+    elif shown:
         parts += ["", "Alerts:", *(_alert(line) for line in shown)]
     if more := more_alerts(message, len(shown)):
         parts.append(f"- {more}")
-    parts += ["", *(f"{link.text}: {link.href}" for link in links(message))]
+    if not message.bundle:  # each incident of the list has its link
+        parts += ["", *(f"{link.text}: {link.href}" for link in links(message))]
     return "\n".join(parts) + "\n"
+
+
+def _incident(line: AlertLine) -> str:
+    return f"- {line.name}: {line.summary} ({line.since})" + (f"\n  {line.link.href}" if line.link else "")
 
 
 def _alert(line: AlertLine) -> str:
@@ -95,16 +128,18 @@ def _alert(line: AlertLine) -> str:
 
 
 def _html(message: Message) -> str:
-    shown = alert_lines(message, _ALERTS_SHOWN, _ALERT_WIDTH)
+    shown = _listed(message)
     state = message.incident.state
     return _template().render(
         headline=headline(message),
         state=state_line(message),
         color=_COLOR.get(state) or _COLOR[message.incident.severity],
+        acknowledge=_acknowledge(message),
+        storm=bool(message.bundle),
         facts=facts(message),
         alerts=shown,
         more=more_alerts(message, len(shown)),
-        links=links(message),
+        links=() if message.bundle else links(message),
     )
 
 

@@ -1,8 +1,10 @@
 """The one HTTP client: no other module may import httpx.
 
-httpcore loses a pool slot when a request is cancelled while it connects (encode/httpcore#1093), until no slot
-is left. So every call runs in a task that nobody outside cancels, fewer calls than the pool has slots run at
-once, and a client that may have lost a slot is replaced.
+Calls are bounded per host and not over all hosts together: any common limit can be used up by a few hosts that
+hang, and then nobody else is reached. The sum stays bounded, for all hosts stand in the configuration.
+
+httpcore loses track of a connection when a request is cancelled while it connects (encode/httpcore#1093). So
+every call runs in a task that nobody outside cancels, and a client that may have lost one is replaced.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +22,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from incidentd.channels.base import HttpAnswer, HttpFailure
+from incidentd.channels.guard import ForbiddenAddressError, Guard
 from incidentd.channels.tasks import LateError, Tasks
 from incidentd.domain.notification import Verdict
 
@@ -33,9 +37,8 @@ class HttpLimits:
     """The longest a caller waits, queueing included."""
     grace: float = 15
     """What an abandoned call gets to end by itself before it is cut off."""
-    connections: int = 40
     per_host: int = 8
-    """Calls to one host at once: a host that hangs leaves the other slots alone."""
+    """Calls to one host at once; an abandoned one keeps its place until it has really ended."""
     body: int = 64 * 1024
     """Bytes of an answer that are read."""
 
@@ -49,13 +52,22 @@ class _Call:
     headers: Mapping[str, str]
     content: bytes
     host: str
+    guard: Guard
+    guarded: bool = False
     sent: bool = False
     """The first byte of the request may have left: no answer no longer means nothing happened."""
     abandoned: bool = False
     """Nobody waits any more: it must not start now."""
 
-    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         self.sent = self.sent or event.endswith("send_request_headers.started")
+        if event.endswith("connect_tcp.complete"):
+            stream = info["return_value"]
+            peer = str((stream.get_extra_info("server_addr") or ("",))[0])
+            # A name must not lead there; who writes the address itself into the configuration means it.
+            if self.guard.metadata(peer) and not self.guard.metadata(self.host):
+                await stream.aclose()
+                raise ForbiddenAddressError("a metadata service")
 
     def failure(self, code: str) -> HttpFailure:
         verdict = Verdict.AMBIGUOUS if self.sent else Verdict.RETRY
@@ -74,10 +86,9 @@ class _Pool:
 class HttpClient:
     """Sends HTTP requests to addresses of the configuration: the `Http` that channels use."""
 
-    def __init__(self, limits: HttpLimits | None = None) -> None:
+    def __init__(self, limits: HttpLimits | None = None, guard: Guard | None = None) -> None:
         self._limits = limits or HttpLimits()
-        # Below the pool size: an abandoned call keeps its place here until it has really ended.
-        self._slots = asyncio.Semaphore(max(1, self._limits.connections * 3 // 4))
+        self._guard = guard or Guard()
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(self._limits.per_host)
         )
@@ -88,14 +99,21 @@ class HttpClient:
             logging.getLogger(name).setLevel(logging.WARNING)
 
     async def request(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes = b""
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes = b"",
+        *,
+        guarded: bool = False,
     ) -> HttpAnswer:
         """The answer, with at most `HttpLimits.body` bytes of its body. Redirects are not followed.
 
+        `guarded`: the address came from outside, so it may lead to the public internet only.
         Raises `HttpFailure`: `RETRY` if nothing was sent, `AMBIGUOUS` if something was, `DESTINATION_BROKEN`
-        if no request can be made of this address or these headers.
+        if no request can be made of this address or these headers, or none may go there.
         """
-        call = _Call(method, url, headers, content, _host(url))
+        call = _Call(method, url, headers, content, _host(url), self._guard, guarded)
         if self._closing:
             raise call.failure("closing")
         try:
@@ -105,15 +123,14 @@ class HttpClient:
         finally:
             call.abandoned = True
 
-    async def aclose(self) -> None:
-        """Wait for what is under way, at most the total time of a call, then close all connections."""
+    async def aclose(self, seconds: float | None = None) -> None:
+        """Wait for what is under way, `seconds` or at most the total time of a call, then close all connections."""
         self._closing = True
-        await self._tasks.drain(self._limits.total)
+        await self._tasks.drain(self._limits.total if seconds is None else seconds)
         await self._pool.client.aclose()
 
     def _new_pool(self) -> _Pool:
-        tls = httpx.create_ssl_context()
-        tls.load_default_certs()  # beside certifi's: a company's own authority is installed in the machine
+        tls = trusted()
         limits = self._limits
         return _Pool(
             httpx.AsyncClient(
@@ -122,14 +139,13 @@ class HttpClient:
                 trust_env=False,
                 follow_redirects=False,
                 timeout=httpx.Timeout(limits.read, connect=limits.connect),
-                limits=httpx.Limits(
-                    max_connections=limits.connections, max_keepalive_connections=limits.per_host
-                ),
+                # No common limit, see above: the places per host are below it whatever hangs.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=limits.per_host),
             )
         )
 
     async def _run(self, call: _Call) -> HttpAnswer:
-        async with self._hosts[call.host], self._slots:
+        async with self._hosts[call.host]:
             if call.abandoned:
                 raise call.failure("busy")
             pool = self._pool
@@ -137,13 +153,13 @@ class HttpClient:
             try:
                 return await self._send(pool.client, call)
             except asyncio.CancelledError:
-                self._retire(pool)  # cut off while connecting, it may have lost a slot
+                self._retire(pool)  # cut off while connecting, it may have lost a connection
                 raise
-            except httpx.PoolTimeout:
-                self._retire(pool)
-                raise call.failure("pool_timeout") from None
             except (httpx.HTTPError, OSError) as error:
                 raise call.failure(_code(error)) from None
+            except ForbiddenAddressError as refused:
+                detail = f"{call.host} leads where no request may go: {refused}"
+                raise HttpFailure(Verdict.DESTINATION_BROKEN, "address_refused", detail) from None
             except (httpx.InvalidURL, ValueError):
                 detail = f"{call.host}: no request can be made of the configured address or credentials"
                 raise HttpFailure(Verdict.DESTINATION_BROKEN, "bad_request", detail) from None
@@ -152,14 +168,7 @@ class HttpClient:
 
     async def _send(self, client: httpx.AsyncClient, call: _Call) -> HttpAnswer:
         deadline = asyncio.get_running_loop().time() + self._limits.total
-        request = client.build_request(
-            call.method,
-            call.url,
-            # Raw and cut by us: a compressed answer could unpack to anything.
-            headers={**call.headers, "Accept-Encoding": "identity"},
-            content=call.content,
-            extensions={"trace": call.trace},
-        )
+        request = await self._request(client, call)
         response = await client.send(request, stream=True)
         body = bytearray()
         try:
@@ -172,6 +181,25 @@ class HttpClient:
         headers = {name.lower(): value for name, value in response.headers.items()}
         return HttpAnswer(response.status_code, headers, bytes(body[: self._limits.body]))
 
+    async def _request(self, client: httpx.AsyncClient, call: _Call) -> httpx.Request:
+        url = httpx.URL(call.url)
+        # Raw and cut by us: a compressed answer could unpack to anything.
+        headers = {**call.headers, "Accept-Encoding": "identity"}
+        extensions: dict[str, Any] = {"trace": call.trace}
+        if call.guarded:
+            if url.scheme not in _PORTS:
+                raise ForbiddenAddressError("neither http nor https")
+            host = url.raw_host.decode()
+            address = await self._guard.checked(host, url.port or _PORTS[url.scheme])
+            # Dialled as it was checked, while TLS and the receiver still see the name. Not kept open: the pool
+            # would lend the connection to another name at the same address.
+            headers |= {"Host": url.netloc.decode(), "Connection": "close"}
+            extensions["sni_hostname"] = host
+            url = url.copy_with(host=address)
+        return client.build_request(
+            call.method, url, headers=headers, content=call.content, extensions=extensions
+        )
+
     def _retire(self, pool: _Pool) -> None:
         pool.retired = True
         if pool is self._pool and not self._closing:
@@ -182,6 +210,13 @@ class HttpClient:
         if pool.retired and not pool.calls and pool is not self._pool:
             with contextlib.suppress(httpx.HTTPError, OSError):
                 await pool.client.aclose()
+
+
+def trusted() -> ssl.SSLContext:
+    """Whose TLS certificates are believed."""
+    tls = httpx.create_ssl_context()
+    tls.load_default_certs()  # beside certifi's: a company's own authority is installed in the machine
+    return tls
 
 
 def _host(url: str) -> str:
@@ -198,6 +233,7 @@ def _code(error: Exception) -> str:
     return "network_error"
 
 
+_PORTS = {"http": 80, "https": 443}
 _CODES: Mapping[type[Exception], str] = {
     httpx.ConnectTimeout: "connect_timeout",
     httpx.ConnectError: "connect_error",
@@ -213,7 +249,6 @@ _WORDS = {
     "connect_timeout": "no connection in time",
     "connection_lost": "the connection ended without an answer",
     "network_error": "the network failed",
-    "pool_timeout": "no free connection in time",
     "timeout": "no answer in time",
     "tls_error": "no trusted TLS connection",
 }

@@ -7,7 +7,6 @@ import enum
 import functools
 import re
 import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -25,7 +24,7 @@ class Stage(enum.IntEnum):
     TLS = 2
     LOGIN = 3
     SENDER = 4
-    RECIPIENTS = 5
+    RECIPIENT = 5
     DATA = 6
     """The text is being handed over: whether it was taken is only known by the answer."""
     DONE = 7
@@ -50,8 +49,6 @@ class Dialogue:
     """The record of one conversation, filled while it goes on: readable even if it is broken off."""
 
     stage: Stage = Stage.CONNECT
-    accepted: list[str] = field(default_factory=list)
-    refused: dict[str, Reply] = field(default_factory=dict)
     reply: Reply | None = None
     """The refusal that ended it, at `stage`."""
     fault: str = ""
@@ -75,10 +72,10 @@ class Relay:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What to hand over."""
+    """What to hand over, to one mailbox: so its answer is about that mailbox alone."""
 
     sender: str
-    to: Sequence[str]
+    to: str
     content: bytes = field(repr=False)
 
 
@@ -125,22 +122,14 @@ async def _steps(client: aiosmtplib.SMTP, relay: Relay, letter: Letter | None, r
         await client.noop()
     else:
         await _hand_over(client, letter, record)
-    record.stage = Stage.DONE if not record.fault and record.reply is None else record.stage
+    record.stage = Stage.DONE
 
 
 async def _hand_over(client: aiosmtplib.SMTP, letter: Letter, record: Dialogue) -> None:
     record.stage = Stage.SENDER
     await client.mail(letter.sender)
-    record.stage = Stage.RECIPIENTS
-    for mailbox in letter.to:
-        try:
-            await client.rcpt(mailbox)
-            record.accepted.append(mailbox)
-        except aiosmtplib.SMTPRecipientRefused as error:
-            record.refused[mailbox] = _reply(error)
-    if not record.accepted:
-        record.fault = "no_recipient"
-        return
+    record.stage = Stage.RECIPIENT
+    await client.rcpt(letter.to)
     record.stage = Stage.DATA
     await client.data(letter.content)
 

@@ -23,10 +23,11 @@ from incidentd.channels.base import (
     Request,
     exchange,
     judge_status,
+    retry_after,
     scrubbed,
 )
 from incidentd.channels.words import cut, encodable
-from incidentd.domain.notification import AlertView, IncidentView, Message, Outcome, Verdict
+from incidentd.domain.notification import AlertView, IncidentView, Message, Notice, Outcome, Verdict
 from incidentd.fields import Secret
 
 MAX_BODY = 20_000
@@ -35,6 +36,8 @@ _SHORT = 300
 _FEW = 20
 _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
+_OVERLOADED = frozenset({502, 504})
+"""Standard Webhooks: these, like 429, ask to slow down."""
 
 
 def _http_only(secret: SecretStr) -> SecretStr:
@@ -88,6 +91,9 @@ def sign(request: Request, secrets: Iterable[str], now: datetime) -> Request:
 
 def judge(answer: HttpAnswer, now: datetime) -> Outcome:
     """Only a 2xx is success; 410 asks for no more; everything else by its status."""
+    if answer.status in _OVERLOADED:
+        pause = retry_after(answer, now)
+        return Outcome(Verdict.THROTTLED, f"http_{answer.status}", "the receiver is overloaded", pause)
     return judge_status(answer, now)
 
 
@@ -130,7 +136,13 @@ def _pack(message: Message, incident: Mapping[str, object], alerts: list[dict[st
     data: dict[str, object] = {"incident": incident, "alerts": alerts}
     if (missing := message.incident.alerts_total - len(alerts)) > 0:
         data["alerts_truncated"] = missing
-    return orjson.dumps({"type": f"incident.{message.notice}", "timestamp": _time(message.at), "data": data})
+    notice = message.notice
+    if notice is Notice.MISSED:
+        # Not a step of the incident's own life, so no type of its own: receivers switch on those.
+        notice, data["missed_page"] = Notice.UPDATED, True
+    if message.fallback_of is not None:
+        data["fallback_of"] = message.fallback_of
+    return orjson.dumps({"type": f"incident.{notice}", "timestamp": _time(message.at), "data": data})
 
 
 def _exact(text: str) -> str:
@@ -199,11 +211,11 @@ class WebhookSender:
     secrets: tuple[str, ...] = field(repr=False)
 
     @property
-    def target(self) -> str:
+    def targets(self) -> tuple[str, ...]:
         """Scheme and host; the rest of the address may be a token."""
         parts = urlsplit(self.config.url.get_secret_value())
         port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{parts.hostname}{port}"
+        return (f"{parts.scheme}://{parts.hostname}{port}",)
 
     async def send(self, message: Message) -> Outcome:
         """Post one event."""
@@ -231,4 +243,5 @@ CHANNEL = Channel(
     config_model=WebhookConfig,
     example={"kind": "webhook", "url": "https://hooks.example.com/incidents"},
     open=_open,
+    people=False,
 )

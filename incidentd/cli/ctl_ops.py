@@ -32,6 +32,7 @@ _Build = Callable[[list[_Json], datetime], output.Table]
 @click.command("alerts", short_help="List alerts.")
 @click.option("--status", type=click.Choice(("firing", "resolved")), help="Only this status.")
 @click.option("--source", metavar="NAME", help="Only alerts of this source.")
+@click.option("--incident", metavar="ID", type=IncidentId(), help="All that were ever part of this incident.")
 @page_options
 @api_options
 @pass_session
@@ -42,6 +43,7 @@ def alerts(session: Session, /, **query: str | int | None) -> None:
     Examples:
       incidentctl alerts --status firing
       incidentctl alerts --source main --json
+      incidentctl alerts --incident INC-12 --limit 500
     """
     answer = session.client().get("/api/v1/alerts", query)
     _print_page(session, answer, alert_table, "no alerts match")

@@ -34,7 +34,8 @@ class Source(Section):
     """One sender of alerts: a pair of highly available Alertmanagers is one source."""
 
     alertmanagers: tuple[BaseUrl, ...] = ()
-    """Addresses of its Alertmanagers. Noted for a later version: this one does not ask them, only posts count."""
+    """Addresses of its Alertmanagers: messages link to the first one's form for silences. Asking them is noted for a
+    later version: for this one only posts count."""
     heartbeats: tuple[Heartbeat, ...] = Field(
         default_factory=_watchdog,
         json_schema_extra={"default": [{"matchers": ['alertname="Watchdog"'], "every": "5m"}]},

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from incidentd.config.callers import idle_sections
+from incidentd.config.coverage import unsure_pages
 from incidentd.config.document import Document
 from incidentd.config.explain import nearest
-from incidentd.config.people import NOT_ACTED_UPON
 from incidentd.config.problems import KeyPath, Problem, dotted
 from incidentd.config.tree import CONSOLE, Config
 
@@ -21,6 +22,11 @@ def broken_references(document: Document) -> Iterator[Problem]:
         for index, name in enumerate(_list(route.get("notify"))):
             yield from _unknown(document, (*path, "notify", index), name, channels, "channel")
         yield from _unknown(document, (*path, "escalation"), route.get("escalation"), escalations, "policy")
+    for name, channel in _mapping(_mapping(raw).get("channels")).items():
+        others = tuple(other for other in channels if other != name)
+        for index, other in enumerate(_list(_mapping(channel).get("fallback"))):
+            path = ("channels", str(name), "fallback", index)
+            yield from _unknown(document, path, other, others, "other channel")
     sources = _names(raw, "sources", ("main",))
     for index, token in enumerate(_list(_mapping(_mapping(raw).get("auth")).get("tokens"))):
         path = ("auth", "tokens", index, "source")
@@ -55,16 +61,24 @@ def warnings(config: Config) -> Iterator[str]:
         yield f"server.public_url: not set, so links in messages point to {server.public_url}"
     if not config.route.notify:
         yield "route.notify: empty, so nobody is told of alerts that no route matches"
-    told = config.route.channels()
-    for name in config.channels:
-        if name not in told:
-            yield f"channels.{name}: no route notifies it"
-    for section in NOT_ACTED_UPON:
-        if getattr(config, section):
-            yield f"{section}: accepted, but not acted upon by this version"
+    yield from _channel_warnings(config)
+    yield from idle_sections(config)
     for name, source in config.sources.items():
         if source.alertmanagers:
-            yield f"sources.{name}.alertmanagers: accepted, but not acted upon by this version"
+            yield (
+                f"sources.{name}.alertmanagers: the first is used in links to silences; "
+                "asking them is not acted upon by this version"
+            )
+
+
+def _channel_warnings(config: Config) -> Iterator[str]:
+    told = config.route.channels().union(*(channel.fallback for channel in config.channels.values()))
+    for name, channel in config.channels.items():
+        if name not in told:
+            yield f"channels.{name}: no route notifies it"
+        if channel.kind == "webhook" and channel.texts is not None:
+            yield f"channels.{name}.texts: change nothing, for a webhook carries data; delete them"
+    yield from unsure_pages(config)
 
 
 def _unknown(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from incidentd.config.callers import unclear_users
 from incidentd.config.checks import broken_references, duplicate_tokens, warnings
 from incidentd.config.document import Document, parse
 from incidentd.config.explain import explain
@@ -33,16 +34,22 @@ def load(path: Path, env: Mapping[str, str] | None = None) -> LoadedConfig:
 
     Raises ConfigError with every problem at once. Blocks: it reads files.
     """
-    document = parse(_text(path))
-    if not isinstance(document.raw, dict) or any(not problem.path for problem in document.problems):
-        # Nothing below an unreadable file is worth a judgement.
-        raise ConfigError(tuple(document.problems), path)
+    document = read(path)
     reader = SecretReader(os.environ if env is None else env, path.parent)
     config, problems = _validated(document, reader)
     if config is None or problems:
         raise ConfigError(tuple(sorted(problems, key=lambda problem: problem.line or 0)), path)
     found = (*secret_warnings(config, document.raw, reader), *warnings(config))
     return LoadedConfig(config, found, path)
+
+
+def read(path: Path) -> Document:
+    """What the file says, unjudged and without its secrets. Raises ConfigError if it cannot be read as a mapping."""
+    document = parse(_text(path))
+    if not isinstance(document.raw, dict) or any(not problem.path for problem in document.problems):
+        # Nothing below an unreadable file is worth a judgement.
+        raise ConfigError(tuple(document.problems), path)
+    return document
 
 
 def _validated(document: Document, reader: SecretReader) -> tuple[Config | None, list[Problem]]:
@@ -53,7 +60,7 @@ def _validated(document: Document, reader: SecretReader) -> tuple[Config | None,
         # What could not be read has been told already; that a value is missing there only follows.
         told = {problem.path for problem in document.problems}
         return None, [*problems, *(each for each in explain(refused, document) if each.path not in told)]
-    return config, [*problems, *duplicate_tokens(config, document)]
+    return config, [*problems, *duplicate_tokens(config, document), *unclear_users(config, document)]
 
 
 def _text(path: Path) -> str:

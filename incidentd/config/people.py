@@ -1,7 +1,7 @@
 """Sections that later versions act upon, and what is kept: checked for their shape today.
 
-`users`, `schedules`, `escalation` and `slo` are accepted, so that a file can be written once; check-config
-says that nothing happens because of them yet.
+`schedules`, `escalation` and `slo` are accepted, so that a file can be written once; check-config says that nothing
+happens because of them yet. Of `users` their Slack IDs count: only they may act from Slack.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from incidentd.config.section import PositiveDuration, Section, TimeZone
 from incidentd.fields import Duration
 
 NOT_ACTED_UPON = ("users", "schedules", "escalation", "slo")
-"""Sections that are accepted and change nothing in this version."""
+"""Sections that are accepted and change nothing in this version, but for the Slack IDs of `users`."""
 
 
 class User(Section):
@@ -26,7 +26,7 @@ class User(Section):
     email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
     """Their mail address."""
     slack: str | None = None
-    """Their Slack member ID, such as `U012ABCDEF`."""
+    """Their Slack member ID, such as `U012ABCDEF`: who presses a button or types `/incident` in Slack acts as them."""
     contact: tuple[Mapping[str, JsonValue], ...] = ()
     """How to reach them, in order."""
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from incidentd.delivery import notes, report
-from incidentd.delivery.claim import Closed
 from incidentd.delivery.env import Env
+from incidentd.delivery.fallback import FellBack, Lost, fall_back
 from incidentd.delivery.trouble import Trouble
+from incidentd.delivery.unneeded import Closed
+from incidentd.domain.destination import DestinationState
 from incidentd.domain.notification import DeliveryState
-from incidentd.store import leases, outbox
+from incidentd.store import destinations, leases, outbox, pages
 from incidentd.store.engine import Tx
 
-_BURIED_AT_ONCE = 200
-"""Rows given up in one unit of work: intake waits behind it."""
+_AT_ONCE = 200
+"""Rows handled in one unit of work: intake waits behind it."""
 
 log = structlog.get_logger()
 
@@ -29,12 +32,17 @@ def bury(tx: Tx, channel: str, before: datetime, now: datetime) -> list[Closed]:
     """
     reason = f"channel {channel} is not configured any more"
     closed = [
-        Closed(row, DeliveryState.DEAD, reason)
-        for row in outbox.pending_of(tx, channel, before, _BURIED_AT_ONCE)
+        Closed(row, DeliveryState.DEAD, reason) for row in outbox.pending_of(tx, channel, before, _AT_ONCE)
     ]
     outbox.close_unsent(tx, [(c.delivery.id, c.state, c.reason) for c in closed])
     notes.write_missed(tx, [(c.delivery, c.reason) for c in closed], now)
     return closed
+
+
+def _broken_if_waiting(tx: Tx, before: datetime) -> tuple[list[str]] | None:
+    """The broken destinations, if pages wait for one of them or since `before`."""
+    broken = [d.channel for d in destinations.all_of(tx) if d.state is DestinationState.BROKEN]
+    return (broken,) if pages.any_unanswered(tx, before, broken) else None
 
 
 class Keeper:
@@ -55,6 +63,8 @@ class Keeper:
         self._wake = asyncio.Event()
         self._never = asyncio.Event()
         self._unknown_since: dict[str, datetime] = {}
+        self._changed: set[str] | None = None
+        """After a reload: the channels that are gone or different."""
         self.resting = asyncio.Event()
         """Set while there is nothing to tidy."""
 
@@ -62,6 +72,11 @@ class Keeper:
         """Look now."""
         self.resting.clear()
         self._wake.set()
+
+    def changed(self, channels: Iterable[str]) -> None:
+        """The configuration is a new one, and these channels are gone or different."""
+        self._changed = {*(self._changed or ()), *channels}
+        self.poke()
 
     async def take_over(self) -> None:
         """Take back what an earlier run left leased. Returns when it is done, however long the database is away."""
@@ -79,6 +94,8 @@ class Keeper:
 
     def _returned(self, tx: Tx) -> int:
         now = self._env.clock.now()
+        # Somebody may have mended what was broken while we were away.
+        destinations.retry_now(tx, sorted(self._configured()), now)
         # A SQLite file has one daemon: whoever held these leases is gone, however long they still run.
         return leases.hand_back_expired(tx, now) if tx.postgresql else leases.hand_back_all(tx, now)
 
@@ -99,8 +116,10 @@ class Keeper:
 
     async def _round(self) -> None:
         now = self._env.clock.now()
+        await self._heed_changes(now)
+        await self._fall_back(now)
         held = self._held()
-        expired, waiting = await self._env.store.read(
+        expired, waiting = await self._env.store.read_now(
             lambda tx: (leases.has_expired(tx, now, held), outbox.pending_channels(tx))
         )
         if expired:
@@ -112,6 +131,43 @@ class Keeper:
         for channel, since in self._unknown_since.items():
             if now - since >= self._env.limits.orphaned:
                 await self._bury(channel, now)
+
+    async def _heed_changes(self, now: datetime) -> None:
+        changed = self._changed
+        if changed is None:
+            return
+        configured = sorted(self._configured())
+
+        def work(tx: Tx) -> None:
+            destinations.forget(tx, sorted(changed))
+            destinations.retry_now(tx, configured, now)
+
+        await self._env.store.write(work)
+        if self._changed is changed:
+            self._changed = None
+        self._freed()
+
+    async def _fall_back(self, now: datetime) -> None:
+        """Tell somebody else of pages that did not get through in time."""
+        before = now - self._env.limits.undelivered
+        while broken := await self._env.store.read_now(lambda tx: _broken_if_waiting(tx, before)):
+            fell_back = await self._env.store.write(
+                partial(self._told_instead, before=before, broken=broken[0])
+            )
+            report.of_fallback(self._env.metrics, fell_back)
+            if fell_back.noted:
+                self._env.noted()
+            if fell_back.told:
+                self._freed()
+
+    def _told_instead(self, tx: Tx, before: datetime, broken: Sequence[str]) -> FellBack:
+        seconds = int(self._env.limits.undelivered.total_seconds())
+        waited = f"not delivered for {seconds} s"
+        lost = [
+            Lost(row, "its destination is broken" if row.channel in broken else waited)
+            for row in pages.unanswered(tx, before, broken, _AT_ONCE)
+        ]
+        return fall_back(tx, lost, self._env.plan(), self._env.clock.now())
 
     async def _bury(self, channel: str, now: datetime) -> None:
         before = now - self._env.limits.orphaned

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 
 from incidentd.channels.base import Sender
+from incidentd.delivery import notes
 from incidentd.delivery.env import Env
+from incidentd.delivery.gate import Gate
 from incidentd.delivery.message import Claimed, build
 from incidentd.delivery.pump import Pump
-from incidentd.delivery.settle import said, storable
+from incidentd.delivery.settle import follow, said, storable
+from incidentd.delivery.texts import texts_for
+from incidentd.delivery.traits import Traits
+from incidentd.domain.destination import DestinationState
 from incidentd.domain.notification import Message, Outcome, Verdict
 
 _CLOSE_SECONDS = 12.0
+_FOR_SENDING, _FOR_CLOSING = 0.7, 0.1
+"""Parts of the time that a stop has."""
 
 log = structlog.get_logger()
 
@@ -39,28 +48,51 @@ class ChannelHealth:
     """Attempts in a row that were not accepted."""
     sending: int = 0
     """Sends under way."""
+    state: DestinationState = DestinationState.OK
+    since: datetime | None = None
+    """When it came into this state."""
+    paused_until: datetime | None = None
+    """Nothing is sent before."""
 
 
 class Line:
     """A channel under one sender. A reload that changes the channel makes a new line."""
 
-    def __init__(self, env: Env, channel: str, sender: Sender) -> None:
+    def __init__(self, env: Env, channel: str, sender: Sender, traits: Traits) -> None:
         self.sender = sender
+        self.traits = traits
         self._env = env
         self._channel = channel
-        self._health = ChannelHealth(channel, sender.target)
+        self._health = ChannelHealth(channel, ", ".join(sender.targets))
         self._calls: set[asyncio.Task[Outcome]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
+        self.gate = Gate(env.clock, channel, traits, only_target=len(sender.targets) == 1)
         # Slots of their own: chat must never starve pages.
         self.pumps = tuple(
-            Pump(env, channel, pages=pages, send=self.deliver, settled=self.poke) for pages in (True, False)
+            Pump(
+                env,
+                channel,
+                pages=pages,
+                gate=self.gate,
+                send=self.deliver,
+                probe=self.probe,
+                settled=self.poke,
+            )
+            for pages in (True, False)
         )
 
     @property
     def health(self) -> ChannelHealth:
         """As of now."""
-        return replace(self._health, sending=sum(pump.sending for pump in self.pumps))
+        known = self.gate.known
+        return replace(
+            self._health,
+            sending=sum(pump.sending for pump in self.pumps),
+            state=known.state,
+            since=known.since,
+            paused_until=known.paused_until,
+        )
 
     def start(self) -> None:
         """Begin to take rows."""
@@ -74,19 +106,24 @@ class Line:
             pump.poke()
 
     async def end(self, seconds: float | None) -> bool:
-        """Take nothing more, wait for what is under way, close the sender; False if `seconds` were too few."""
+        """Take nothing more, wait for what is under way, close the sender; False if `seconds` were too few.
+
+        Most of the time is for sends under way; some is left for whoever asked.
+        """
         for pump in self.pumps:
             pump.retire()
         left: set[asyncio.Task[None]] = set()
         if self._tasks:
-            _, left = await asyncio.wait(self._tasks, timeout=seconds)
+            _, left = await asyncio.wait(
+                self._tasks, timeout=None if seconds is None else seconds * _FOR_SENDING
+            )
         for task in left:
             task.cancel()
         for pump in self.pumps:
             pump.abandon()
         if left:
             await asyncio.wait(left)
-        await self._close(_CLOSE_SECONDS if seconds is None else min(seconds, _CLOSE_SECONDS))
+        await self._close(_CLOSE_SECONDS if seconds is None else seconds * _FOR_CLOSING)
         return not left
 
     async def _close(self, seconds: float) -> None:
@@ -105,8 +142,7 @@ class Line:
     async def deliver(self, claimed: Claimed) -> Outcome:
         """Say it once. Never raises, and returns in bounded time whatever the sender does."""
         try:
-            message = build(claimed, instance=self._env.instance, public_url=self._env.public_url)
-            outcome = await self._call(message)
+            outcome = await self._call(self.sender.send(self._message(claimed)))
         except Exception:  # a fault in one channel or one message must not end the loop
             log.exception("channel_bug", channel=self._channel, delivery=claimed.delivery.id)
             outcome = BUG
@@ -114,8 +150,37 @@ class Line:
         self._note(outcome)
         return outcome
 
-    async def _call(self, message: Message) -> Outcome:
-        call = asyncio.create_task(self.sender.send(message))
+    def _message(self, claimed: Claimed) -> Message:
+        env, row = self._env, claimed.delivery
+        message = build(
+            claimed, instance=env.instance, public_url=env.public_url, alertmanagers=env.plan().alertmanagers
+        )
+        if self.traits.personal and env.ack_links and notes.is_page(row) and claimed.incident.open:
+            # Of when it was written: every attempt says the same.
+            args = (row.incident_id, row.episode, row.target, row.created_at, message.delivery_id)
+            message = replace(message, acknowledge_url=env.ack_links.url(*args))
+        return replace(message, texts=texts_for(self.traits.texts, message))
+
+    async def probe(self) -> None:
+        """Ask a destination that refused us whether it works again, and write down what it says."""
+        try:
+            outcome = _checked(await self._call(self.sender.probe()))
+        except Exception:  # a fault in one channel must not end the loop
+            log.exception("channel_bug", channel=self._channel, delivery=None)
+            outcome = BUG
+        if outcome.verdict in {Verdict.RETRY, Verdict.AMBIGUOUS, Verdict.THROTTLED}:
+            outcome = replace(
+                outcome, verdict=Verdict.DESTINATION_BROKEN
+            )  # it has not said that it takes us again
+        self._note(outcome)
+        env = self._env
+        known, plan, now = self.gate.known, env.plan(), env.clock.now()
+        self.gate.known = await env.store.write(lambda tx: follow(tx, known, [outcome], plan, now))
+        log.info("destination_probed", channel=self._channel, outcome=outcome.verdict, error=said(outcome))
+        self.poke()
+
+    async def _call(self, asked: Coroutine[Any, Any, Outcome]) -> Outcome:
+        call = asyncio.create_task(asked)
         self._calls.add(call)
         call.add_done_callback(self._ended)
         done = asyncio.Event()

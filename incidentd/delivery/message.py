@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
+from incidentd.channels.words import silence_url
 from incidentd.domain.incident import Incident
 from incidentd.domain.notification import AlertView, IncidentView, Message
+from incidentd.domain.vendor_key import vendor_key
 from incidentd.store.deliveries import Delivery
 
-MAX_KEY = 255
-"""PagerDuty's limit of a ``dedup_key``."""
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +27,41 @@ class Claimed:
     reference: Mapping[str, str] | None
     at: datetime
     """When it was leased."""
+    bundle: tuple[Incident, ...] = ()
+    """Further incidents that its message tells of."""
+    fallback_of: str | None = None
+    """The channel it stands in for."""
 
 
-def build(claimed: Claimed, *, instance: str, public_url: str) -> Message:
-    """The message. Its keys are made of `instance` and stored numbers alone, so every repeat carries the same."""
+def build(
+    claimed: Claimed, *, instance: str, public_url: str, alertmanagers: Mapping[str, str] = _NONE
+) -> Message:
+    """The message. Its keys are made of `instance` and stored numbers alone, so every repeat carries the same.
+
+    `alertmanagers` has the address of a source's Alertmanager, where it is known.
+    """
     delivery = claimed.delivery
     return Message(
         delivery_id=f"{instance}-{delivery.id}",
         # Of the episode the row was written in: a late end of the first must not close the second.
-        dedup_key=f"incidentd-{instance}-{delivery.incident_id}-{delivery.episode}"[-MAX_KEY:],
+        dedup_key=vendor_key(instance, delivery.incident_id, delivery.episode),
         notice=delivery.notice,
         at=delivery.created_at,
         actor=delivery.actor,
         comment=delivery.comment,
-        incident=view(claimed.incident, public_url),
+        incident=view(claimed.incident, public_url, alertmanagers),
         alerts=claimed.alerts,
         reference=claimed.reference,
         minimal=delivery.minimal,
+        target=delivery.target,
+        bundle=tuple([view(incident, public_url) for incident in claimed.bundle]),
+        fallback_of=claimed.fallback_of,
     )
 
 
-def view(incident: Incident, public_url: str) -> IncidentView:
+def view(incident: Incident, public_url: str, alertmanagers: Mapping[str, str] = _NONE) -> IncidentView:
     """The incident as messages show it."""
+    alertmanager = alertmanagers.get(incident.source)
     return IncidentView(
         id=incident.id,
         title=incident.title,
@@ -68,4 +83,5 @@ def view(incident: Incident, public_url: str) -> IncidentView:
         episode=incident.episode,
         runbook_url=incident.runbook_url,
         url=f"{public_url.rstrip('/')}/api/v1/incidents/{incident.id}",
+        silence_url=silence_url(alertmanager, incident.labels) if alertmanager else None,
     )

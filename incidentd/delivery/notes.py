@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from incidentd.domain.incident import Entry, Incident
+from incidentd.domain.incident import OURSELVES, Entry, Incident
 from incidentd.domain.notification import DeliveryClass
 from incidentd.store import incidents, timeline
 from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Tx
 
-ACTOR = "incidentd"
+ACTOR = OURSELVES
 
 
 def suppressed(delivery: Delivery, reason: str) -> Entry:
@@ -27,6 +27,22 @@ def missed(delivery: Delivery, reason: str) -> Entry:
     return Entry(
         "page_missed", ACTOR, f"page to {delivery.channel} was missed: {reason}", _data(delivery, reason)
     )
+
+
+def fell_back(delivery: Delivery, reason: str, stand_in: str | None, told: Collection[str]) -> Entry:
+    """A page did not get through in time, and `stand_in` is told in its place; None if nobody is left.
+
+    `told`: the channels that were told the same.
+    """
+    others = sorted(set(told) - {delivery.channel})
+    if stand_in is not None:
+        end = f"told over {stand_in} instead"
+    elif others:
+        end = f"no fall-back is left; {', '.join(others)} was told too"
+    else:
+        end = "no fall-back is configured or left; it is still being tried"
+    text = f"page to {delivery.channel} did not get through ({reason}): {end}"
+    return Entry("page_fell_back", ACTOR, text, _data(delivery, reason) | {"told": stand_in or ""})
 
 
 def _data(delivery: Delivery, reason: str) -> dict[str, object]:

@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from incidentd.delivery import report
-from incidentd.delivery.claim import Claim, claim
+from incidentd.delivery.claim import Claim, Taking, claim
 from incidentd.delivery.env import Env
+from incidentd.delivery.gate import Gate
 from incidentd.delivery.message import Claimed
 from incidentd.delivery.settle import Settled, decide, record
 from incidentd.delivery.trouble import Trouble
 from incidentd.domain.notification import Outcome
-from incidentd.store import outbox
+from incidentd.store import destinations, outbox
 from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Tx
 
@@ -34,18 +35,22 @@ class Pump:
         channel: str,
         *,
         pages: bool,
+        gate: Gate,
         send: Callable[[Claimed], Awaitable[Outcome]],
+        probe: Callable[[], Awaitable[None]],
         settled: Callable[[], None],
     ) -> None:
         """`send` never raises. `settled` is called when rows ended: others of their lanes may leave now."""
         self._env = env
         self._channel = channel
+        self._gate = gate
+        self._probe = probe
         self._pages = pages
         self._send = send
         self._settled = settled
         self._queue: deque[Claimed] = deque()
         self._sending: dict[asyncio.Task[None], int] = {}
-        self._finished: list[tuple[Delivery, Outcome]] = []
+        self._finished: list[tuple[Claimed, Outcome]] = []
         self._unstarted: list[Delivery] = []
         self._wake = asyncio.Event()
         self._retired = asyncio.Event()
@@ -61,7 +66,7 @@ class Pump:
     def held(self) -> set[int]:
         """The rows this pump has leased and will settle, even if their leases end in the meantime."""
         waiting = [claimed.delivery for claimed in self._queue]
-        finished = [row for row, _ in self._finished]
+        finished = [claimed.delivery for claimed, _ in self._finished]
         return {row.id for row in (*waiting, *finished, *self._unstarted)} | set(self._sending.values())
 
     def poke(self) -> None:
@@ -108,39 +113,76 @@ class Pump:
         free = self._env.limits.slots - len(self._sending)
         if self._retired.is_set() or self._queue or free <= 0:
             return self._env.limits.look
-        due, later = await self._env.store.read(lambda tx: self._due(tx, now))
-        if not due:
+        due, later = await self._env.store.read_now(lambda tx: self._look(tx, now))
+        if self._gate.to_be_probed(now):
+            return await self._try_again()
+        room = self._gate.room(free, len(self._sending), self._env.limits.claimed_per_slot)
+        if not due or not room or self._gate.shut(now):
             if self._empty and not self._wake.is_set():
                 self.resting.set()
             return self._until(later, now)
-        taken = await self._claim(free * self._env.limits.claimed_per_slot)
-        if not taken and self._empty:
+        taken = await self._claim(room)
+        if not taken and self._empty and not self._wake.is_set():
             self.resting.set()
         return 0 if taken else _CONTENDED
 
-    def _until(self, later: datetime | None, now: datetime) -> float:
-        look = self._env.limits.look
-        return look if later is None else min(look, max((later - now).total_seconds(), 0.001))
+    async def _try_again(self) -> float:
+        """The destination refused us and has had its pause: one pump asks whether it works again."""
+        if not self._pages:
+            self.resting.set()
+            return self._env.limits.look
+        await self._probe()
+        return 0
 
-    def _due(self, tx: Tx, now: datetime) -> tuple[bool, datetime | None]:
-        if outbox.is_due(tx, self._channel, pages=self._pages, now=now):
-            return True, None
-        return False, outbox.next_due(tx, self._channel, pages=self._pages, now=now)
+    def _until(self, later: datetime | None, now: datetime) -> float:
+        waits = [self._env.limits.look]
+        if (tokens := self._gate.buckets.pause()) is not None:
+            waits.append(tokens)
+        waits += [
+            (at - now).total_seconds() for at in (later, self._gate.known.paused_until) if at and at > now
+        ]
+        return max(min(waits), 0.001)
+
+    def _look(self, tx: Tx, now: datetime) -> tuple[bool, datetime | None]:
+        """Whether something may leave, and when the next row wants to."""
+        self._gate.known = destinations.of(tx, self._channel, now)
+        if self._gate.shut(now):
+            return False, None
+        exhausted = self._gate.buckets.exhausted()
+        due = outbox.is_due(tx, self._channel, pages=self._pages, now=now, exhausted=exhausted)
+        if self._pages:
+            self._gate.pages_wait = (
+                bool(exhausted) and not due and outbox.is_due(tx, self._channel, pages=True, now=now)
+            )
+        elif exhausted and self._gate.pages_wait:
+            due = False
+        return due, None if due else outbox.next_due(tx, self._channel, pages=self._pages, now=now)
 
     async def _claim(self, limit: int) -> bool:
         def work(tx: Tx) -> Claim:
             # Read here: under load a unit of work waits for the writer, and a lease must not begin before that.
-            owner, now = self._env.owner, self._env.clock.now()
-            until = now + self._env.limits.lease
-            return claim(
-                tx, self._channel, pages=self._pages, owner=owner, now=now, lease_until=until, limit=limit
+            now, gate = self._env.clock.now(), self._gate
+            taking = Taking(
+                self._channel,
+                self._pages,
+                self._env.owner,
+                now,
+                now + self._env.limits.lease,
+                limit,
+                gate.traits,
+                gate.buckets.tokens,
+                gate.buckets.exhausted(),
             )
+            return claim(tx, taking)
 
         claimed = await self._env.store.write(work)
+        for one in claimed.leased:
+            self._gate.buckets.take(one.delivery.target)
         report.of_closed(self._env.metrics, claimed.closed)
+        report.of_missed(self._env.metrics, claimed.missed)
         if claimed.noted:
             self._env.noted()
-        if claimed.closed:
+        if claimed.closed or claimed.missed:
             self._settled()
         self._queue.extend(claimed.leased)
         self._start_queued(self._env.clock.now())
@@ -151,7 +193,8 @@ class Pump:
             claimed = self._queue[0]
             # What waited too long goes back: its lease could end during the send, and an acknowledgement
             # may have come in the meantime.
-            if self._retired.is_set() or now - claimed.at > self._env.limits.queued:
+            late = now - claimed.at > self._env.limits.queued
+            if late or self._retired.is_set() or self._gate.shut(now):
                 self._unstarted.append(self._queue.popleft().delivery)
             elif len(self._sending) < self._env.limits.slots:
                 self._start(self._queue.popleft())
@@ -165,22 +208,29 @@ class Pump:
 
     async def _attempt(self, claimed: Claimed) -> None:
         outcome = await self._send(claimed)
-        self._finished.append((claimed.delivery, outcome))
+        self._gate.heard(outcome, self._env.clock.now())
+        self._finished.append((claimed, outcome))
         self.poke()
 
     async def _settle(self) -> None:
         finished, unstarted = self._finished[:], self._unstarted[:]
         if not finished and not unstarted:
             return
-        now = self._env.clock.now()
+        now, plan = self._env.clock.now(), self._env.plan()
         settled = [
-            Settled(row, outcome, decide(outcome, row, now, self._env.jitter())) for row, outcome in finished
+            Settled(c.delivery, outcome, decide(outcome, c.delivery, now, self._env.jitter()), bool(c.bundle))
+            for c, outcome in finished
         ]
-        ours = await self._env.store.write(lambda tx: record(tx, settled, unstarted, now))
+        known = self._gate.known
+        recorded = await self._env.store.write(lambda tx: record(tx, known, settled, unstarted, plan, now))
         # Only now: after a failure they are written by the next turn.
         del self._finished[: len(finished)], self._unstarted[: len(unstarted)]
+        self._gate.known = recorded.destination
         for one in settled:
-            report.of_attempt(self._env.metrics, one, ours=one.delivery.id in ours)
-        if any(one.dead for one in settled):
+            report.of_attempt(self._env.metrics, one, ours=one.delivery.id in recorded.ours)
+        report.of_fallback(self._env.metrics, recorded.fell_back)
+        if recorded.noted or any(one.dead for one in settled):
             self._env.noted()
+        if recorded.fell_back.told:
+            self._env.wake()
         self._settled()

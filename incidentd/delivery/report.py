@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import structlog
 
 from incidentd.delivery import notes
-from incidentd.delivery.claim import Closed
+from incidentd.delivery.fallback import FellBack
 from incidentd.delivery.settle import Settled, said
+from incidentd.delivery.unneeded import Closed
 from incidentd.domain.notification import DeliveryState
 from incidentd.metrics import Metrics
 from incidentd.store.deliveries import Delivery
@@ -44,11 +45,29 @@ def of_attempt(metrics: Metrics, settled: Settled, *, ours: bool) -> None:
 def of_closed(metrics: Metrics, closed: Sequence[Closed]) -> None:
     """Rows that ended without an attempt."""
     for c in closed:
+        if c.missed:
+            of_missed(metrics, [(c.delivery, c.reason)])
+            continue
         if c.state is DeliveryState.DEAD:
             _given_up(metrics, c.delivery, c.reason)
             continue
         _count(metrics, c.delivery, c.state.value)
         log.info("delivery_unneeded", why=c.state.value, reason=c.reason, **_facts(c.delivery))
+
+
+def of_missed(metrics: Metrics, missed: Sequence[tuple[Delivery, str]]) -> None:
+    """Pages that came too late and became notices."""
+    for delivery, reason in missed:
+        _count(metrics, delivery, "missed")
+        log.error("page_missed", reason=reason, **_facts(delivery))
+
+
+def of_fallback(metrics: Metrics, fell_back: FellBack) -> None:
+    """Pages in whose place somebody else was told."""
+    for delivery, reason, stand_in in fell_back.pages:
+        _count(metrics, delivery, "fell_back")
+        log.error("page_fell_back", reason=reason, told=stand_in or "nobody", **_facts(delivery))
+    of_closed(metrics, fell_back.closed)
 
 
 def _given_up(metrics: Metrics, delivery: Delivery, reason: str) -> None:

@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from incidentd.delivery import notes
+from incidentd.delivery.fallback import FellBack, Lost, fall_back, hopeless
+from incidentd.delivery.traits import Plan
+from incidentd.domain.destination import BROKEN_PAUSE, THROTTLE_PAUSE, Destination, DestinationState, after
 from incidentd.domain.notification import DeliveryState, Outcome, Verdict
 from incidentd.domain.retry import POLICIES, give_up, next_attempt
-from incidentd.store import leases, references
+from incidentd.store import destinations, leases, pages, references
 from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Tx
 from incidentd.store.leases import Settlement
 from incidentd.store.references import Reference
-
-THROTTLE_PAUSE = timedelta(seconds=30)
-"""When a destination says "slow down" but not for how long: PagerDuty's advice for its 429."""
-
-BROKEN_PAUSE = timedelta(seconds=60)
-"""Between attempts at a destination that a person has to mend: seldom enough not to be locked out for it."""
 
 _MAX_ERROR = 300
 
@@ -32,6 +29,8 @@ class Settled:
     """As leased."""
     outcome: Outcome
     settlement: Settlement
+    bundled: bool = False
+    """Its message told of other incidents too."""
 
     @property
     def dead(self) -> bool:
@@ -57,7 +56,7 @@ def decide(outcome: Outcome, delivery: Delivery, now: datetime, jitter: float) -
 def _again(outcome: Outcome, delivery: Delivery, now: datetime, jitter: float) -> Settlement:
     policy = POLICIES[delivery.delivery_class]
     pause = _pause(outcome, delivery, jitter)
-    if pause is None or give_up(policy, now - delivery.created_at):
+    if pause is None or give_up(policy, now - delivery.waiting_since):
         return _dead(outcome, delivery, now, f"given up after {delivery.attempts} attempts: {said(outcome)}")
     return _settlement(outcome, delivery, DeliveryState.PENDING, now, now + pause)
 
@@ -112,23 +111,76 @@ def storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
-def record(tx: Tx, settled: Sequence[Settled], unstarted: Sequence[Delivery], now: datetime) -> set[int]:
-    """Write the ends of attempts and give back the leases of rows that were not started.
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was written of ended attempts."""
 
-    The ids of the rows whose lease was still ours; what somebody else sends by now is left alone.
+    ours: set[int]
+    """Rows whose lease was still ours; what somebody else sends by now is left alone."""
+    destination: Destination
+    """How it is doing now."""
+    fell_back: FellBack
+
+    @property
+    def noted(self) -> bool:
+        """True if timelines may have grown."""
+        return self.fell_back.noted
+
+
+def record(
+    tx: Tx,
+    known: Destination,
+    settled: Sequence[Settled],
+    unstarted: Sequence[Delivery],
+    plan: Plan,
+    now: datetime,
+) -> Recorded:
+    """Write the ends of attempts at one channel, and give back the leases of rows that were not started.
+
+    `known`: how the channel did when it was looked at last.
     """
     leases.release(tx, [(row.id, row.generation) for row in unstarted])
     ours = leases.settle(tx, [s.settlement for s in settled])
     counting = [s for s in settled if s.delivery.id in ours]
     references.save(
-        tx,
-        [
-            Reference(
-                s.delivery.incident_id, s.delivery.channel, s.delivery.episode, dict(s.outcome.reference)
-            )
-            for s in counting
-            if s.outcome.reference is not None
-        ],
+        tx, [_reference(s) for s in counting if s.outcome.reference is not None and not s.bundled]
     )
+    _let_riders_off(tx, counting)
     notes.write_missed(tx, [(s.delivery, s.settlement.reason or "") for s in counting if s.dead], now)
-    return ours
+    # Before the fall-back looks at it: nobody is told over a destination that has just turned out to be broken.
+    destination = follow(tx, known, [s.outcome for s in settled], plan, now)
+    lost = [
+        Lost(s.delivery, said(s.outcome), s.dead)
+        for s in counting
+        if hopeless(s.outcome, s.delivery, dead=s.dead)
+    ]
+    return Recorded(ours, destination, fall_back(tx, lost, plan, now))
+
+
+def _reference(s: Settled) -> Reference:
+    value = dict(s.outcome.reference or {})
+    return Reference(s.delivery.incident_id, s.delivery.channel, s.delivery.episode, value)
+
+
+def _let_riders_off(tx: Tx, counting: Sequence[Settled]) -> None:
+    buses = [s for s in counting if s.bundled]
+    sent = [s for s in buses if s.settlement.state is DeliveryState.SENT]
+    pages.arrived(tx, [(s.delivery.id, s.settlement.verdict, s.settlement.at) for s in sent])
+    pages.set_down(tx, [s.delivery.id for s in buses if s.dead])
+
+
+def follow(tx: Tx, known: Destination, outcomes: Sequence[Outcome], plan: Plan, now: datetime) -> Destination:
+    """Write how a destination is doing after these attempts; the usual case, all well, writes nothing."""
+    well = known.state is DestinationState.OK and not known.failures
+    if well and all(outcome.verdict is Verdict.OK for outcome in outcomes):
+        return known
+    before = destinations.of(tx, known.channel, now, locked=True)
+    only = len(plan.targets.get(known.channel, ())) < 2  # noqa: PLR2004 - one, or unknown
+    destination = before
+    for outcome in outcomes:
+        destination = after(destination, outcome, said(outcome), now, only_target=only)
+    if destination != before:
+        destinations.save(tx, destination)
+        if destination.state is DestinationState.OK and before.state is not DestinationState.OK:
+            pages.hurry(tx, known.channel, now)
+    return destination

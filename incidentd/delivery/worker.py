@@ -18,6 +18,9 @@ from incidentd.delivery.env import Env, Limits
 from incidentd.delivery.keeper import Keeper
 from incidentd.delivery.line import ChannelHealth, Line
 from incidentd.delivery.pump import Pump
+from incidentd.delivery.traits import Plan, Traits
+from incidentd.domain.ack_link import AckLinks
+from incidentd.domain.destination import DestinationState
 from incidentd.metrics import Metrics
 from incidentd.store import leases
 from incidentd.store.engine import Store
@@ -41,11 +44,18 @@ class Worker:
         owner: str,
         instance: str,
         public_url: str,
+        traits: Mapping[str, Traits] | None = None,
         limits: Limits | None = None,
         jitter: Callable[[], float] = jitter,
         noted: Callable[[], None] | None = None,
+        ack_links: AckLinks | None = None,
+        alertmanagers: Mapping[str, str] | None = None,
     ) -> None:
-        """`owner` names this process, `instance` the installation; `noted` hears of new timeline entries."""
+        """`owner` names this process, `instance` the installation; `noted` hears of new timeline entries.
+
+        A channel that `traits` leaves out is one for people, without limits. `alertmanagers` has an address by source.
+        """
+        self._plan = Plan()
         self._env = Env(
             store,
             clock,
@@ -55,14 +65,18 @@ class Worker:
             public_url,
             limits or Limits(),
             jitter,
+            self.wake,
             noted or (lambda: None),
+            lambda: self._plan,
+            ack_links,
         )
-        self._lines = {name: Line(self._env, name, sender) for name, sender in senders.items()}
+        self._running = False
+        self._stopping = False
+        self._lines: dict[str, Line] = {}
+        self._open(senders, traits or {}, alertmanagers or {})
         self._retiring: dict[asyncio.Task[None], Line] = {}
         self._keeper = Keeper(self._env, lambda: self._lines, self._held, self.wake)
         self._main: asyncio.Task[None] | None = None
-        self._running = False
-        self._stopping = False
 
     def start(self) -> None:
         """Begin: first take back what an earlier run left leased, then send."""
@@ -83,18 +97,42 @@ class Worker:
         """Something was written to the outbox: look now, not at the next look."""
         for line in self._lines.values():
             line.poke()
+        if any(line.gate.known.state is DestinationState.BROKEN for line in self._lines.values()):
+            self._keeper.poke()  # a page for it is told over another one, and not only at the next round
 
-    def replace_senders(self, senders: Mapping[str, Sender]) -> None:
-        """Use these from now on. Senders that are left out are closed when their last send has ended."""
+    def _open(
+        self, senders: Mapping[str, Sender], traits: Mapping[str, Traits], alertmanagers: Mapping[str, str]
+    ) -> dict[str, Line]:
+        """Use these from now on; the lines that are not used any more."""
         old, self._lines = self._lines, {}
         for name, sender in senders.items():
+            own = traits.get(name, Traits())
             kept = old.get(name)
-            if kept is not None and kept.sender is sender:
+            if kept is not None and kept.sender is sender and kept.traits == own:
                 self._lines[name] = old.pop(name)
                 continue
-            self._lines[name] = Line(self._env, name, sender)
+            self._lines[name] = Line(self._env, name, sender, own)
             if self._running and not self._stopping:
                 self._lines[name].start()
+        self._plan = Plan(
+            {name: line.traits.fallback for name, line in self._lines.items()},
+            {name: sender.targets for name, sender in senders.items()},
+            alertmanagers,
+        )
+        return old
+
+    def replace_senders(
+        self,
+        senders: Mapping[str, Sender],
+        traits: Mapping[str, Traits] | None = None,
+        alertmanagers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Use these from now on. Senders that are left out are closed when their last send has ended.
+
+        A destination that was paused or called broken gets a new try: something about it may have been mended.
+        """
+        old = self._open(senders, traits or {}, alertmanagers or {})
+        self._keeper.changed(old)
         for name, line in old.items():
             task = asyncio.create_task(self._retire(name, line), name="delivery-retire")
             self._retiring[task] = line
@@ -107,9 +145,9 @@ class Worker:
                 self._env.metrics.channel_up.remove(name)
 
     async def stop(self, seconds: float) -> bool:
-        """Take nothing more, wait up to `seconds` for sends under way, hand back the rest.
+        """Take nothing more, wait for sends under way, close all senders, hand back the rest, within `seconds`.
 
-        Closes all senders. True if everything under way ended in time.
+        True if everything under way ended in time.
         """
         self._stopping = True
         if self._main is not None:

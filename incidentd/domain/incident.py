@@ -55,6 +55,9 @@ ALREADY: Mapping[Event, State] = {
 SOURCE = "source"
 """`resolved_by` when the alerts themselves ended."""
 
+OURSELVES = "incidentd"
+"""`source` of incidents about incidentd itself, and the actor of what it does by itself."""
+
 
 class Refusal(enum.StrEnum):
     """Why a person's action was refused: the machine-readable reason of a 409."""
@@ -183,6 +186,8 @@ class Change:
     entry: Entry | None = None
     notice: Notice | None = None
     comment: str = ""
+    source_channel: str = ""
+    """The channel whose vendor told us of it, and so need not be told; empty if it began here."""
 
 
 def step(incident: Incident, event: Event) -> State:

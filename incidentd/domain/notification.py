@@ -20,6 +20,8 @@ class Notice(enum.StrEnum):
     """Severity was raised, or a snooze or hold ended with the condition still there: people are told anew."""
     UPDATED = "updated"
     """Members or notes changed; only the newest state matters."""
+    MISSED = "missed"
+    """A page came too late to wake anybody for it: what happened is told, without paging."""
     RESOLVED = "resolved"
     REOPENED = "reopened"
 
@@ -43,9 +45,10 @@ class DeliveryClass(enum.StrEnum):
     META = "meta"
     """About deliveries themselves."""
 
-    @property
-    def priority(self) -> int:
-        """Lower is claimed first."""
+    def priority(self, severity: Severity) -> int:
+        """Lower is claimed first. `PAGES` are those of pages, the critical ones first."""
+        if self is DeliveryClass.PAGE and severity is not Severity.CRITICAL:
+            return PAGES[1]
         return _PRIORITY[self]
 
 
@@ -57,9 +60,12 @@ _CLASS = {
     Notice.ACKNOWLEDGED: DeliveryClass.CLOSE,
     Notice.RESOLVED: DeliveryClass.CLOSE,
     Notice.UPDATED: DeliveryClass.STATE,
+    Notice.MISSED: DeliveryClass.LOG,
 }
+PAGES = (0, 1)
+"""First and last priority of pages."""
 _PRIORITY = {
-    DeliveryClass.PAGE: 0,
+    DeliveryClass.PAGE: PAGES[0],
     DeliveryClass.CLOSE: 2,
     DeliveryClass.META: 3,
     DeliveryClass.STATE: 4,
@@ -155,6 +161,8 @@ class IncidentView:
     runbook_url: str | None
     url: str
     """Link to this incident, from `server.public_url`."""
+    silence_url: str | None = None
+    """Form of its Alertmanager to silence it with; None if that one's address is not known."""
 
     @property
     def ref(self) -> str:
@@ -184,6 +192,24 @@ class Message:
     """What an earlier delivery on this channel for this incident returned, or None for the first."""
     minimal: bool = False
     """True when the vendor has refused the full form once: say it in one short plain text."""
+    target: str = ""
+    """Which of the channel's targets is spoken to: one mailbox of several. Empty where there is only one."""
+    acknowledge_url: str | None = None
+    """This target's own link to acknowledge with; only in pages that go to one person."""
+    bundle: tuple[IncidentView, ...] = ()
+    """Further incidents that this one message tells of with the same notice, most severe first: a storm."""
+    texts: Texts | None = None
+    """The operator's own words for this message, rendered; None for the built-in ones."""
+    fallback_of: str | None = None
+    """The channel that could not tell it, if this one stands in for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What the operator wants a message to say, in plain text; a channel lays it out and escapes it."""
+
+    title: str | None = None
+    body: str | None = None
 
 
 MAX_ALERTS_SHOWN = 50

@@ -1,4 +1,4 @@
-"""Alert identities and their occurrences."""
+"""Alert identities and their occurrences, as intake works on them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from incidentd.domain.alert import Alert
-from incidentd.domain.notification import AlertView
 from incidentd.domain.severity import Severity
 from incidentd.store import schema
-from incidentd.store.codec import dumps, instant, instant_or_none, loads, micros, micros_or_none
+from incidentd.store.codec import dumps, instant, instant_or_none, micros, micros_or_none
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Prepared, among, insert, update_by_id, values_of
 
@@ -79,24 +78,6 @@ def new_record(row_id: int, alert: Alert, severity: Severity, reason: str, now: 
     )
 
 
-def _newest_of_incidents(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - the signature that Prepared calls
-    rank = sa.func.row_number().over(
-        partition_by=_o.incident_id, order_by=(_o.ends_at.is_not(None), _o.starts_at.desc())
-    )
-    ranked = (
-        sa.select(_o.alert_id, _o.incident_id.label("member_of"), _o.starts_at.label("started"))
-        .add_columns(_o.ends_at.label("ended"), rank.label("place"))
-        .where(among(_o.incident_id, "ids", postgresql=postgresql))
-        .subquery()
-    )
-    return (
-        sa.select(schema.alerts, ranked.c.member_of, ranked.c.started, ranked.c.ended)
-        .join(ranked, ranked.c.alert_id == _a.id)
-        .where(ranked.c.place <= sa.bindparam("depth"))
-        .order_by(ranked.c.member_of, ranked.c.place)
-    )
-
-
 _known = Prepared(
     lambda pg: sa.select(schema.alerts).where(
         _a.source == sa.bindparam("source"), among(_a.fingerprint, "fingerprints", postgresql=pg)
@@ -149,7 +130,6 @@ def _upserted(postgresql: bool) -> sa.Insert:  # noqa: FBT001 - the signature th
 
 
 _insert_occurrence = Prepared(_upserted, [column.name for column in schema.occurrences.columns])
-_of_incidents = Prepared(_newest_of_incidents, ["ids", "depth"])
 
 
 def known(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[AlertRecord]:
@@ -192,53 +172,6 @@ def save_occurrences(tx: Tx, records: Sequence[OccurrenceRecord], now: datetime)
             if not o.fresh
         ],
     )
-
-
-def of_incident(tx: Tx, incident_id: int, limit: int) -> list[AlertView]:
-    """The alerts of an incident as they were in it, firing first, then the newest."""
-    query = (
-        sa.select(schema.alerts, _o.starts_at.label("started"), _o.ends_at.label("ended"))
-        .join(schema.occurrences, _o.alert_id == _a.id)
-        .where(_o.incident_id == incident_id)
-        .order_by(_o.ends_at.is_not(None), _o.starts_at.desc())
-        .limit(limit * 4)
-    )
-    views: dict[int, AlertView] = {}
-    for row in tx.conn.execute(query):
-        if row.id not in views and len(views) < limit:
-            views[row.id] = _view(row, row.started, row.ended)
-    return list(views.values())
-
-
-def of_incidents(tx: Tx, incident_ids: Sequence[int], limit: int) -> dict[int, list[AlertView]]:
-    """The same for several incidents in one statement, at most `limit` alerts each: incident id -> alerts."""
-    views: dict[int, dict[int, AlertView]] = {incident_id: {} for incident_id in incident_ids}
-    # Twice the limit, for an alert that fired several times in an incident is shown once.
-    for row in _of_incidents.all(tx, values_of(tx, incident_ids), 2 * limit):
-        found = views[row.member_of]
-        if row.id not in found and len(found) < limit:
-            found[row.id] = _view(row, row.started, row.ended)
-    return {incident_id: list(found.values()) for incident_id, found in views.items()}
-
-
-def search(
-    tx: Tx, *, status: str | None, source: str | None, fingerprint: str | None, before: int | None, limit: int
-) -> list[tuple[int, AlertView, int | None]]:
-    """Alerts, newest first, as (row id, alert, incident id)."""
-    query = sa.select(schema.alerts).order_by(_a.id.desc()).limit(limit)
-    if status == "firing":
-        query = query.where(sa.text("ends_at IS NULL"))
-    elif status == "resolved":
-        query = query.where(_a.ends_at.is_not(None))
-    if source is not None:
-        query = query.where(_a.source == source)
-    if fingerprint is not None:
-        query = query.where(_a.fingerprint == fingerprint)
-    if before is not None:
-        query = query.where(_a.id < before)
-    return [
-        (row.id, _view(row, row.starts_at, row.ends_at), row.incident_id) for row in tx.conn.execute(query)
-    ]
 
 
 def _record(row: Any) -> AlertRecord:
@@ -287,19 +220,4 @@ def _changed_row(r: AlertRecord) -> tuple[Any, ...]:
         r.occurrences,
         micros(r.newest),
         r.id,
-    )
-
-
-def _view(row: Any, starts_at: int, ends_at: int | None) -> AlertView:
-    return AlertView(
-        fingerprint=row.fingerprint,
-        source=row.source,
-        status="firing" if ends_at is None else "resolved",
-        severity=Severity(row.severity),
-        labels=loads(row.labels),
-        annotations=loads(row.annotations),
-        starts_at=instant(starts_at),
-        ends_at=instant_or_none(ends_at),
-        generator_url=row.generator_url,
-        last_seen_at=instant(row.last_seen_at),
     )

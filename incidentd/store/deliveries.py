@@ -39,6 +39,19 @@ class Delivery:
     minimal: bool
     last_error: str | None
     reason: str | None
+    fallback_of: int | None = None
+    """The page that this one stands in for."""
+    bundled_in: int | None = None
+    """The delivery whose message tells of it too."""
+    fell_back: bool = False
+    """Somebody else was told in its place, or nobody is left who could be."""
+    retried_at: datetime | None = None
+    """When a person put it back; its age counts from then."""
+
+    @property
+    def waiting_since(self) -> datetime:
+        """What its age counts from."""
+        return self.retried_at or self.created_at
 
 
 def search(
@@ -70,7 +83,9 @@ def revive(tx: Tx, delivery_id: int, now: datetime) -> None:
         "state": "pending",
         "attempts": 0,
         "not_before": micros(now),
-        "created_at": micros(now),
+        "retried_at": micros(now),
+        "fell_back_at": None,
+        "bundled_in": None,
         "minimal": False,
         "reason": None,
     }
@@ -100,4 +115,8 @@ def decode(row: sa.Row[Any]) -> Delivery:
         minimal=bool(row.minimal),
         last_error=row.last_error,
         reason=row.reason,
+        fallback_of=row.fallback_of,
+        bundled_in=row.bundled_in,
+        fell_back=row.fell_back_at is not None,
+        retried_at=instant_or_none(row.retried_at),
     )

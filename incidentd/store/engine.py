@@ -10,6 +10,9 @@ pool. PostgreSQL: both go through asyncpg. Writes are READ COMMITTED: who change
 their groups (`incidents.lock_groups`) or rows first and reads afterwards, so it sees what the other
 committed; what still collides (unique violation, deadlock) is rolled back and run again. Reads are REPEATABLE
 READ, that is one snapshot.
+
+On both, reads that may be slow (`read`: reports, searches, dashboards) take turns on a part of the
+connections, so that deliveries (`read_now`) always find one.
 """
 
 from __future__ import annotations
@@ -42,6 +45,12 @@ __all__ = ["Store", "StoreRejectedError", "StoreUnavailableError", "Tx", "place_
 T = TypeVar("T")
 
 _RETRIES = 5
+_CONNECTIONS = 12
+"""To PostgreSQL, for everything."""
+_COMMON_READERS = 6
+"""How many of them slow questions may hold; the rest is for writes, and for what must not wait."""
+_PLACE_SECONDS = 5.0
+"""How long a read waits for its turn."""
 
 
 @dataclass(slots=True)
@@ -73,6 +82,7 @@ class Store:
         self._writer: sa.Engine | None = None
         self._connection: sa.Connection | None = None
         self._closed = False
+        self._places = asyncio.Semaphore(_COMMON_READERS if self.postgresql else sqlite.COMMON_READERS)
         if self.postgresql:
             self._engine = postgresql_engine(self.url)
             # The same pool; the driver sends both with the BEGIN it sends anyway.
@@ -103,7 +113,18 @@ class Store:
         return await self._shielded(self._write_postgresql(work))
 
     async def read(self, query: Callable[[Tx], T]) -> T:
-        """Run `query` in a read-only snapshot."""
+        """Run `query` in a read-only snapshot, after those that were asked before and are slow.
+
+        Raises like `write`; `StoreUnavailableError` also when its turn does not come in time.
+        """
+        self._check_open()
+        return await self._shielded(self._read_in_turn(query))
+
+    async def read_now(self, query: Callable[[Tx], T]) -> T:
+        """The same over connections that `read` leaves free: for what must not wait behind slow questions.
+
+        That is deliveries, timers and credentials, whose own questions are quick.
+        """
         self._check_open()
         return await self._shielded(self._read(query))
 
@@ -171,6 +192,17 @@ class Store:
                     ) from conflict
         raise AssertionError
 
+    async def _read_in_turn(self, query: Callable[[Tx], T]) -> T:
+        try:
+            async with asyncio.timeout(_PLACE_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
+            raise StoreUnavailableError("too many slow questions are being asked") from None
+        try:
+            return await self._read(query)
+        finally:
+            self._places.release()
+
     async def _read(self, query: Callable[[Tx], T]) -> T:
         try:
             with translated():
@@ -212,7 +244,7 @@ def postgresql_engine(url: sa.URL) -> AsyncEngine:
     return create_async_engine(
         url,
         pool_size=8,
-        max_overflow=4,
+        max_overflow=_CONNECTIONS - 8,
         pool_timeout=5,
         pool_pre_ping=False,
         pool_recycle=1800,

@@ -21,6 +21,7 @@ from incidentd.store.prepared import Prepared, among, insert, update_by_id, valu
 _i = schema.incidents.c
 _COLUMNS = [column.name for column in schema.incidents.columns]
 _MUTABLE = [name for name in _COLUMNS if name not in {"id", "source", "group_key", "service", "opened_at"}]
+_SLOTS = 256
 _OPEN = sa.text("state <> 'resolved'")
 _CLOSED = sa.text("state = 'resolved'")
 
@@ -43,6 +44,16 @@ _by_id = Prepared(
         sa.select(schema.incidents).where(among(_i.id, "ids", postgresql=pg)), postgresql=pg
     ),
     ["ids"],
+)
+_open_of_source = Prepared(
+    # Group keys begin with their source: a range of the index on SQLite, which compares bytes. On PostgreSQL the
+    # order depends on the locale, so there it is one look at what is open.
+    lambda pg: sa.select(schema.incidents).where(
+        _OPEN,
+        _i.source == sa.bindparam("source"),
+        *(() if pg else (_i.group_key >= sa.bindparam("low"), _i.group_key < sa.bindparam("high"))),
+    ),
+    ["source", "low", "high"],
 )
 _resolved_since = Prepared(
     lambda pg: _for_update(
@@ -73,22 +84,31 @@ def lock_groups(tx: Tx, groups: Iterable[str]) -> None:
     Rows that do not exist yet cannot be locked, so the lock is on the key, folded into a few hundred slots:
     the body of ten thousand groups must not exhaust the server's lock table. SQLite has one writer anyway.
     """
-    if not tx.postgresql:
-        return
-    slots = sorted({_slot(group) for group in groups})
+    if tx.postgresql:
+        _lock(tx, sorted({zlib.crc32(group.encode()) % _SLOTS for group in groups}))
+
+
+def lock_all_groups(tx: Tx) -> None:
+    """Lock intake out: for whoever deletes what it may have read."""
+    if tx.postgresql:
+        _lock(tx, range(_SLOTS))
+
+
+def _lock(tx: Tx, slots: Sequence[int]) -> None:
     if slots:
         tx.conn.exec_driver_sql(
-            "SELECT pg_advisory_xact_lock(7265, slot) FROM unnest($1::int[]) AS slot", (slots,)
+            "SELECT pg_advisory_xact_lock(7265, slot) FROM unnest($1::int[]) AS slot", (list(slots),)
         )
-
-
-def _slot(group: str) -> int:
-    return zlib.crc32(group.encode()) % 256
 
 
 def open_by_group(tx: Tx, groups: Sequence[str]) -> list[Incident]:
     """The open incidents of these groups, locked for this transaction."""
     return [decode(row) for row in _open_by_group.tuples(tx, values_of(tx, groups))]
+
+
+def open_of_source(tx: Tx, source: str) -> list[Incident]:
+    """The open incidents of a source; not locked."""
+    return [decode(row) for row in _open_of_source.tuples(tx, source, f"{source}:", f"{source};")]
 
 
 def by_ids(tx: Tx, ids: Sequence[int]) -> list[Incident]:

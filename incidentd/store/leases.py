@@ -57,9 +57,10 @@ _lease = Prepared(
             lease_generation=_d.lease_generation + 1,
             lease_owner=sa.bindparam("owner"),
             lease_until=sa.bindparam("until"),
+            leased_at=sa.bindparam("now"),
         )
     ),
-    ["ids", "owner", "until"],
+    ["ids", "owner", "until", "now"],
 )
 _release = Prepared(
     lambda _: (
@@ -97,10 +98,10 @@ _expired = Prepared(
 )
 
 
-def lease(tx: Tx, ids: Sequence[int], owner: str, until: datetime) -> None:
+def lease(tx: Tx, ids: Sequence[int], owner: str, now: datetime, until: datetime) -> None:
     """Take rows: nobody else sends them before `until`, and each counts one attempt more."""
     if ids:
-        _lease.run(tx, values_of(tx, ids), owner, micros(until))
+        _lease.run(tx, values_of(tx, ids), owner, micros(until), micros(now))
 
 
 def release(tx: Tx, leases: Sequence[tuple[int, int]]) -> None:

@@ -1,6 +1,7 @@
 """The outbox: rows written with the change they tell of, found again when they may leave.
 
-A lane is one channel of one incident; its rows leave in the order they were written. Whoever sends takes leases.
+A lane is one target of one channel and incident; its rows leave in the order they were written. Whoever sends takes
+leases.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidentd.domain.notification import DeliveryState, Notice
+from incidentd.domain.notification import PAGES, DeliveryClass, DeliveryState, Notice
+from incidentd.domain.severity import Severity
 from incidentd.store import schema
 from incidentd.store.codec import instant, micros
 from incidentd.store.deliveries import Delivery, decode
@@ -22,7 +24,7 @@ from incidentd.store.prepared import Ids, Prepared, among, insert, values_of
 _d = schema.deliveries.c
 # A literal, not a parameter: only so do the partial indexes fit.
 _PENDING = sa.text("deliveries.state = 'pending'")
-_PAGES, _REST = (0, 0), (1, 9)
+_PAGES, _REST = PAGES, (PAGES[1] + 1, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,21 @@ class NewDelivery:
     comment: str
     at: datetime
     not_before: datetime
+    severity: Severity = Severity.CRITICAL
+    """Of the incident: pages about critical ones leave first."""
+    fallback_of: int | None = None
+    """The page that this one stands in for."""
+    meta: bool = False
+    """It is about deliveries themselves."""
+
+    @property
+    def delivery_class(self) -> DeliveryClass:
+        """How much it matters."""
+        return DeliveryClass.META if self.meta else self.notice.delivery_class
 
 
-def _heads() -> sa.Select[Any]:
-    # Only the head of a lane may leave: nothing older of the same incident and channel is still on its way.
+def _heads(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - the signature that Prepared calls
+    # Only the head of a lane may leave: nothing older of the same incident and target is still on its way.
     # A pending `state` row holds nobody up, for what comes after it tells the newest state anyway: a page must
     # not wait for the delay of an update.
     older = schema.deliveries.alias("older")
@@ -51,9 +64,13 @@ def _heads() -> sa.Select[Any]:
         _d.priority >= sa.bindparam("low"),
         _d.priority <= sa.bindparam("high"),
         _d.not_before <= sa.bindparam("now"),
+        # What rides in another message ends with that one.
+        _d.bundled_in.is_(None),
+        ~among(_d.target, "exhausted", postgresql=postgresql),
         ~sa.exists().where(
             older.c.incident_id == _d.incident_id,
             older.c.channel == _d.channel,
+            older.c.target == _d.target,
             older.c.id < _d.id,
             sa.text("(older.state = 'leased' OR (older.state = 'pending' AND older.class <> 'state'))"),
         ),
@@ -61,7 +78,7 @@ def _heads() -> sa.Select[Any]:
 
 
 def _candidates(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - the signature that Prepared calls
-    statement = _heads().order_by(_d.priority, _d.not_before).limit(sa.bindparam("n"))
+    statement = _heads(postgresql).order_by(_d.priority, _d.not_before).limit(sa.bindparam("n"))
     return statement.with_for_update(skip_locked=True) if postgresql else statement
 
 
@@ -86,6 +103,7 @@ def _followed(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - as above
         sa.exists().where(
             later.c.incident_id == _d.incident_id,
             later.c.channel == _d.channel,
+            later.c.target == _d.target,
             later.c.id > _d.id,
             sa.text("later.state = 'pending'"),
         ),
@@ -105,10 +123,10 @@ def _waiting(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - as above
 
 
 _insert = insert(schema.deliveries)
-_claimable = Prepared(_candidates, ["channel", "low", "high", "now", "n"])
+_claimable = Prepared(_candidates, ["channel", "low", "high", "now", "exhausted", "n"])
 _is_due = Prepared(
-    lambda _: _heads().with_only_columns(_d.id).order_by(_d.priority, _d.not_before).limit(1),
-    ["channel", "low", "high", "now"],
+    lambda pg: _heads(pg).with_only_columns(_d.id).order_by(_d.priority, _d.not_before).limit(1),
+    ["channel", "low", "high", "now", "exhausted"],
 )
 _next_due = Prepared(
     lambda _: sa.select(sa.func.min(_d.not_before)).where(
@@ -169,26 +187,27 @@ def enqueue(tx: Tx, rows: Sequence[NewDelivery]) -> None:
 
 
 def _new_row(row_id: int, n: NewDelivery) -> tuple[object, ...]:
-    kind = n.notice.delivery_class
+    kind = n.delivery_class
     told = (
         n.incident_id,
         n.channel,
         n.target,
         n.notice.value,
         kind.value,
-        kind.priority,
+        kind.priority(n.severity),
         n.episode,
         n.actor,
         n.comment,
     )
     times = (micros(n.not_before), micros(n.at), None)
     lease = (None, None, 0)
-    return (row_id, *told, "pending", 0, *times, *lease, False, None, None, None)
+    return (row_id, *told, "pending", 0, *times, *lease, False, None, None, None, n.fallback_of, *(None,) * 4)
 
 
-def is_due(tx: Tx, channel: str, *, pages: bool, now: datetime) -> bool:
+def is_due(tx: Tx, channel: str, *, pages: bool, now: datetime, exhausted: Sequence[str] = ()) -> bool:
     """True if `claimable` would find something: a read, so that an idle sender writes nothing."""
-    return _is_due.first(tx, channel, *(_PAGES if pages else _REST), micros(now)) is not None
+    values = (channel, *(_PAGES if pages else _REST), micros(now), values_of(tx, exhausted))
+    return _is_due.first(tx, *values) is not None
 
 
 def next_due(tx: Tx, channel: str, *, pages: bool, now: datetime) -> datetime | None:
@@ -197,10 +216,15 @@ def next_due(tx: Tx, channel: str, *, pages: bool, now: datetime) -> datetime | 
     return instant(row[0]) if row is not None and row[0] is not None else None
 
 
-def claimable(tx: Tx, channel: str, *, pages: bool, now: datetime, limit: int) -> list[Delivery]:
-    """Lane heads of `channel` that are due, most urgent first, locked: pages only, or everything else."""
-    rows = _claimable.all(tx, channel, *(_PAGES if pages else _REST), micros(now), limit)
-    return [decode(row) for row in rows]
+def claimable(
+    tx: Tx, channel: str, *, pages: bool, now: datetime, limit: int, exhausted: Sequence[str] = ()
+) -> list[Delivery]:
+    """Lane heads of `channel` that are due, most urgent first, locked: pages only, or everything else.
+
+    None of the targets `exhausted`, which have had as much as their vendor takes for the moment.
+    """
+    values = (channel, *(_PAGES if pages else _REST), micros(now), values_of(tx, exhausted), limit)
+    return [decode(row) for row in _claimable.all(tx, *values)]
 
 
 def open_updates(tx: Tx, channel: str, incident_ids: Sequence[int]) -> list[Delivery]:

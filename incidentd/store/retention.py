@@ -3,6 +3,9 @@ resumed.
 
 Rows get their numbers in the order of time, so the old ones are at the low end and no index on time is
 needed.
+
+What goes is looked for first, and looked at again once intake is locked out: on PostgreSQL it may have read an
+alert that is old, and be about to write that it fires again. Nothing found, nobody is locked out.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
+from typing import Any
 
 import sqlalchemy as sa
 
 from incidentd.domain.notification import DeliveryState
-from incidentd.store import schema
+from incidentd.store import incidents, schema
 from incidentd.store.codec import micros
 from incidentd.store.engine import Tx
 
@@ -24,6 +29,8 @@ _i = schema.incidents.c
 _d = schema.deliveries.c
 _q = schema.quarantine.c
 _CLOSED = sa.text("incidents.state = 'resolved'")
+MEMBERS = 5_000
+"""Alerts of the incidents deleted in one transaction, more only if a single one has more: intake waits meanwhile."""
 _DONE = tuple(
     state.value for state in DeliveryState if state not in {DeliveryState.PENDING, DeliveryState.LEASED}
 )
@@ -39,13 +46,16 @@ class Walked:
 
 
 def delete_incidents(tx: Tx, resolved_before: datetime, batch: int) -> int:
-    """Forget up to `batch` incidents with everything that hangs on them; how many."""
-    old = sa.select(_i.id).where(_CLOSED, _i.resolved_at < micros(resolved_before))
+    """Forget up to `batch` incidents with everything that hangs on them; how many, at least one if there is any."""
+    old = sa.select(_i.id, _i.alerts_total).where(_CLOSED, _i.resolved_at < micros(resolved_before))
     old = old.order_by(_i.resolved_at).limit(batch)
+    if not tx.conn.execute(old).first():
+        return 0
+    incidents.lock_all_groups(tx)
     if tx.postgresql:
-        # Somebody may be reopening one right now: that one is not touched.
+        # A person may be reopening one right now: that one is not touched.
         old = old.with_for_update(skip_locked=True)
-    ids = tx.conn.execute(old).scalars().all()
+    ids = _first_few(tx.conn.execute(old).all())
     if not ids:
         return 0
     members = (
@@ -56,6 +66,13 @@ def delete_incidents(tx: Tx, resolved_before: datetime, batch: int) -> int:
     _delete_ended_without_occurrences(tx, members)
     tx.conn.execute(sa.delete(schema.incidents).where(_i.id.in_(ids)))
     return len(ids)
+
+
+def _first_few(rows: Sequence[Sequence[Any]]) -> list[int]:
+    """The incidents at the beginning that together have few enough members for one transaction; one at least."""
+    members = accumulate([row[1] for row in rows])
+    few = [row[0] for row, so_far in zip(rows, members, strict=True) if so_far <= MEMBERS]
+    return few or [row[0] for row in rows[:1]]
 
 
 def _delete_ended_without_occurrences(tx: Tx, alert_ids: Sequence[int]) -> None:
@@ -113,8 +130,16 @@ def _delete_alerts(
     kept = sa.exists().where(_o.alert_id == _a.id, _o.incident_id == _i.id)
     query = sa.select(_a.id, _a.last_seen_at, kept).where(which, _a.id > after).order_by(_a.id).limit(batch)
     rows = tx.conn.execute(query).all()
-    gone = [row[0] for row in rows if row[1] < micros(seen_before) and not row[2]]
+    last = rows[-1][0] if len(rows) == batch else None
+    if any(_is_old(row, seen_before) for row in rows):
+        incidents.lock_all_groups(tx)
+        rows = tx.conn.execute(query).all()
+    gone = [row[0] for row in rows if _is_old(row, seen_before)]
     if gone:
         tx.conn.execute(sa.delete(schema.occurrences).where(_o.alert_id.in_(gone)))
         tx.conn.execute(sa.delete(schema.alerts).where(_a.id.in_(gone)))
-    return Walked(len(gone), rows[-1][0] if len(rows) == batch else None)
+    return Walked(len(gone), last)
+
+
+def _is_old(row: Sequence[Any], seen_before: datetime) -> bool:
+    return bool(row[1] < micros(seen_before)) and not row[2]

@@ -179,6 +179,8 @@ deliveries = Table(
     Column("fallback_of", BigInteger, comment="the page that this one stands in for"),
     Column("fell_back_at", _MICROS, comment="when somebody else was told in its place"),
     Column("bundled_in", BigInteger, comment="the message that told of it together with others"),
+    Column("retried_at", _MICROS, comment="when a person put it back"),
+    Column("leased_at", _MICROS, comment="of the last attempt: its message says how things stood then"),
     Index(None, "incident_id", "channel", "id"),
     sqlite_autoincrement=True,
     comment="the outbox; rows of one (incident, channel) leave in id order",
@@ -203,6 +205,10 @@ Index(
     deliveries.c.created_at,
     sqlite_where=_pending,
     postgresql_where=_pending,
+)
+_bundled = text("bundled_in IS NOT NULL")
+Index(
+    "ix_deliveries_bundled", deliveries.c.bundled_in, sqlite_where=_bundled, postgresql_where=_bundled
 )
 Index("ix_deliveries_dead", deliveries.c.id, sqlite_where=_dead, postgresql_where=_dead)
 

@@ -14,6 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from incidentd.store.errors import StoreUnavailableError
 
+READERS = 5
+"""Connections that only read."""
+COMMON_READERS = 3
+"""How many of them slow questions may hold; the rest is for what must not wait."""
 _HEADER = b"SQLite format 3\x00"
 
 
@@ -31,9 +35,9 @@ def writer(url: sa.URL, busy_timeout: float) -> sa.Engine:
 
 def reader(url: sa.URL, busy_timeout: float) -> AsyncEngine:
     """The pool of connections that only read."""
-    # More than three bring nothing: the interpreter is the limit, not SQLite.
+    # More bring nothing: the interpreter is the limit, not SQLite.
     engine = create_async_engine(
-        url, pool_size=3, max_overflow=0, pool_timeout=5, connect_args={"timeout": busy_timeout}
+        url, pool_size=READERS, max_overflow=0, pool_timeout=5, connect_args={"timeout": busy_timeout}
     )
     _events(engine.sync_engine, "BEGIN", ("query_only=1", "cache_size=-4000"), busy_timeout)
     return engine

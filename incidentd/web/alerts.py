@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from incidentd.store import alerts as alert_store
-from incidentd.store import quarantine
+from incidentd.store import alert_views, quarantine
 from incidentd.web.models import AlertQuery, PageQuery
 from incidentd.web.op import Call
 from incidentd.web.present import alert_json, page_json, quarantined_json
@@ -15,11 +14,12 @@ async def search(call: Call) -> web.Response:
     """Alerts, newest first."""
     query: AlertQuery = call.query
     found = await call.desk.context.store.read(
-        lambda tx: alert_store.search(
+        lambda tx: alert_views.search(
             tx,
             status=query.status,
             source=query.source,
             fingerprint=query.fingerprint,
+            incident_id=query.incident,
             before=query.cursor,
             limit=query.limit + 1,
         )

@@ -207,6 +207,14 @@ class WebhookReceipt(Answer):
     incidents: list[int]
 
 
+class VendorReceipt(Answer):
+    """What became of a vendor's event; it is committed, and need not come again."""
+
+    request_id: str
+    result: Literal["applied", "noted", "duplicate", "ignored"]
+    reason: str
+
+
 class Check(Answer):
     """One check of the daemon's own health."""
 

@@ -12,6 +12,7 @@ import binascii
 import contextlib
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,6 +22,7 @@ from aiohttp import web
 from prometheus_client import Counter
 
 from incidentd.config import Config, Scope
+from incidentd.metrics import SecurityEvent
 from incidentd.store import tokens as token_store
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError
 from incidentd.store.tokens import StoredToken
@@ -68,8 +70,10 @@ class _Entry:
 class Authenticator:
     """Knows every valid token by its hash."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, changed: Callable[[], None]) -> None:
+        """`changed` is called when other tokens are in force than before."""
         self._context = context
+        self._changed = changed
         self._config: Config | None = None
         self._configured: dict[str, _Entry] = {}
         self._stored: dict[str, _Entry] = {}
@@ -92,26 +96,50 @@ class Authenticator:
         kind, secret = _credentials(request.headers.get("Authorization"))
         if not self._configured and not self._any_stored:
             return self._admit_local(request, kind)
-        digest = hashlib.sha256(secret).hexdigest()
-        entry = self._configured.get(digest) or self._stored.get(digest)
-        known = hmac.compare_digest(digest, entry.hash if entry else "")
-        if entry is None or not known or self._expired(entry):
+        entry = self._entry_of(secret)
+        if entry is None:
             self._count(kind, "failed")
+            self._context.metrics.security_event(SecurityEvent.AUTH_FAIL)
             challenge = {"WWW-Authenticate": 'Bearer realm="incidentd"'}
             raise Problem(401, "valid credentials are needed", headers=challenge)
         if not entry.identity.may(scope):
             self._count(kind, "forbidden")
+            self._context.metrics.security_event(SecurityEvent.FORBIDDEN)
             raise Problem(403, f"this needs a token with the scope {scope.value}")
         self._count(kind, "ok")
         if entry.stored:
             self._used[entry.identity.actor] = self._context.clock.now()
         return entry.identity
 
+    async def still_admits(self, request: web.Request, scope: Scope) -> bool:
+        """True unless the caller of an answer that goes on has lost `scope` meanwhile. Counts nothing."""
+        try:
+            await self._up_to_date()
+        except Problem:
+            # That tokens cannot be looked up now is no refusal.
+            return True
+        if self.token_free:
+            return True
+        entry = self._entry_of(_credentials(request.headers.get("Authorization"))[1])
+        if entry is None or not entry.identity.may(scope):
+            return False
+        if entry.stored:
+            self._used[entry.identity.actor] = self._context.clock.now()
+        return True
+
+    def _entry_of(self, secret: bytes) -> _Entry | None:
+        """The token that is in force and is `secret`."""
+        digest = hashlib.sha256(secret).hexdigest()
+        entry = self._configured.get(digest) or self._stored.get(digest)
+        known = hmac.compare_digest(digest, entry.hash if entry else "")
+        return entry if entry is not None and known and not self._expired(entry) else None
+
     def _admit_local(self, request: web.Request, kind: str) -> Identity:
         refusal = local.refusal(request)
         if refusal:
             self._count(kind, "forbidden")
-            raise Problem(403, refusal)
+            self._context.metrics.suspicious(refusal.activity)
+            raise Problem(403, refusal.why)
         self._count(kind, "ok")
         return Identity(local.user(request), _ALL)
 
@@ -146,6 +174,7 @@ class Authenticator:
             digest = token_hash(token.token.get_secret_value())
             identity = Identity(token.name, token.scopes, token.source)
             self._configured[digest] = _Entry(digest, identity, token.expires, stored=False)
+        self._changed()
 
     async def refresh(self) -> None:
         """Read the tokens of the database, once for all who wait, and not for long."""
@@ -158,14 +187,16 @@ class Authenticator:
 
     async def _load(self) -> None:
         try:
-            rows = await self._context.store.read(token_store.all_tokens)
+            rows = await self._context.store.read_now(token_store.all_tokens)
         except (StoreUnavailableError, StoreRejectedError) as error:
             log.warning("tokens_not_read", error=str(error))
             return
         self._any_stored = bool(rows)
         valid = [row for row in rows if row.revoked_at is None]
-        self._stored = {row.hash: _entry(row) for row in valid}
+        before, self._stored = self._stored, {row.hash: _entry(row) for row in valid}
         self._loaded_at = self._context.clock.monotonic()
+        if self._stored != before:
+            self._changed()
         await self._note_use()
 
     async def _note_use(self) -> None:

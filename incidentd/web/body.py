@@ -10,26 +10,31 @@ from typing import Final, Self
 
 from aiohttp import StreamReader, web
 
-from incidentd.web.problems import Problem, unavailable
+from incidentd.web.problems import LimitReached, Problem
 
 MIB: Final = 1024 * 1024
 FIRST_SECONDS: Final = 10.0
 """A body has this long, and one second more for each MiB."""
 INLINE_BYTES: Final = 256 * 1024
 """Work on larger bodies happens in a thread, so that it does not hold up others."""
+MAX_BODIES: Final = 768
+"""Bodies that may be read or wait for their commit at once. The rest of the usual limit of 1,024 descriptors is for
+people and probes: an operator can always acknowledge."""
 _ENCODINGS: Final = {"": 0, "identity": 0, "gzip": 31, "x-gzip": 31, "deflate": 15}
 """Content-Encoding to zlib's window bits."""
 
 
 class ByteBudget:
-    """How many bytes of bodies may be in memory at a time, and how long one may take to come."""
+    """How many bodies and how many of their bytes may be in memory, and how long one may take to come."""
 
     def __init__(self, first_seconds: float = FIRST_SECONDS) -> None:
         self.used = 0
+        self.bodies = 0
+        self.max_bodies = MAX_BODIES
         self.first_seconds = first_seconds
 
     def hold(self, limit: int) -> Held:
-        """A share that is given back at the end of the `with` block."""
+        """A share that is given back at the end of the `with` block, which raises 503 if there are too many."""
         return Held(self, limit)
 
 
@@ -42,18 +47,23 @@ class Held:
     size: int = 0
 
     def __enter__(self) -> Self:
+        if self.budget.bodies >= self.budget.max_bodies:
+            # Kept open, the connection would go on using a descriptor that others need.
+            raise LimitReached("too many posts are under way", {"Connection": "close"})
+        self.budget.bodies += 1
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.budget.used -= self.size
+        self.budget.bodies -= 1
 
     def take(self, size: int) -> None:
         """Hold `size` bytes more. Raises 503 when others hold too much; one body alone always fits."""
         others = self.budget.used - self.size
         if others and others + self.size + size > self.limit:
-            raise unavailable("too many bodies are being read")
+            raise LimitReached("too many bodies are being read")
         self.size += size
         self.budget.used += size
 

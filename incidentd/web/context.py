@@ -10,9 +10,11 @@ from typing import Protocol
 
 from aiohttp import web
 
+from incidentd.channels.base import Http
 from incidentd.clock import Clock
 from incidentd.config import Config
 from incidentd.delivery.worker import ChannelHealth
+from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
 from incidentd.metrics import Metrics
 from incidentd.store.engine import Store
@@ -23,9 +25,33 @@ from incidentd.workflows.rules import Rules
 class Intake(Protocol):
     """The bounded queue in front of the one writer."""
 
+    def refuses(self, source: str) -> bool:
+        """True if nothing of `source` would be taken now: its post need not even be read."""
+        ...
+
     async def submit(self, submission: Submission) -> Receipt:
         """Return after the commit; raise `IntakeFullError` or `StoreUnavailableError` if it is not durable."""
         ...
+
+
+class Bell:
+    """Calls everybody who wants to know, at once. A listener must be quick and raise nothing."""
+
+    def __init__(self) -> None:
+        self._listeners: set[Callable[[], None]] = set()
+
+    def heed(self, listener: Callable[[], None]) -> None:
+        """Call `listener` from now on."""
+        self._listeners.add(listener)
+
+    def ignore(self, listener: Callable[[], None]) -> None:
+        """Call `listener` no more."""
+        self._listeners.discard(listener)
+
+    def ring(self) -> None:
+        """Call them all."""
+        for listener in tuple(self._listeners):
+            listener()
 
 
 @dataclass(slots=True)
@@ -38,6 +64,8 @@ class Context:
     intake: Intake
     clock: Clock
     metrics: Metrics
+    http: Http
+    """For answers to what vendors send."""
     changed: Callable[[tuple[Change, ...]], None]
     """Call after every commit that changed incidents: counts, wakes the outbox and the event stream."""
     channel_health: Callable[[], list[ChannelHealth]]
@@ -47,10 +75,12 @@ class Context:
     """Monotonic."""
     config_path: Path | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    noted: asyncio.Condition = field(default_factory=asyncio.Condition)
-    """Notified whenever the timeline grew in this process."""
+    noted: Bell = field(default_factory=Bell)
+    """Rung whenever the timeline grew in this process, or the configuration changed."""
     queued: Callable[[], int] = lambda: 0
     """Alerts that wait for their commit."""
+    ack_links: AckLinks | None = None
+    """Checks the links that acknowledge from a mail; None refuses them all."""
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

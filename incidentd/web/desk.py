@@ -12,12 +12,15 @@ from multidict import CIMultiDict
 from prometheus_client import Counter, Histogram
 
 from incidentd.clock import Clock
-from incidentd.metrics import Metrics
+from incidentd.metrics import Activity, Metrics, SecurityEvent
 from incidentd.web.auth import Authenticator
 from incidentd.web.body import ByteBudget
 from incidentd.web.context import Context
 from incidentd.web.headers import Headers
 from incidentd.web.hub import Hub
+from incidentd.web.problems import LimitReached, Problem
+from incidentd.web.slack_door import SlackDoor
+from incidentd.web.slack_sockets import SlackSockets
 from incidentd.web.status_page import StatusCache
 from incidentd.web.write_probe import WriteProbe
 
@@ -72,6 +75,16 @@ class HttpMetrics:
         pair[0].inc()
         pair[1].observe(seconds)
 
+    def refused(self, route: str, problem: Problem) -> None:
+        """Count a refusal that watchers of the attack surface want to see."""
+        if isinstance(problem, LimitReached):
+            self._metrics.rate_limit_hits.labels(route).inc()
+            self._metrics.security_event(SecurityEvent.RATE_LIMITED)
+        elif problem.status == 413:
+            self._metrics.security_event(SecurityEvent.OVERSIZE)
+        elif problem.status == 408:
+            self._metrics.suspicious(Activity.SLOW_BODY)
+
     def webhook(self, source: str, status: int) -> None:
         """Count the answer to an alert webhook."""
         key = (source, status)
@@ -92,6 +105,8 @@ class Desk:
     hub: Hub
     status: StatusCache
     probe: WriteProbe
+    slack: SlackDoor
+    sockets: SlackSockets
     openapi: bytes
     """The document, made once."""
     bodies: ByteBudget = field(default_factory=ByteBudget)
@@ -103,19 +118,25 @@ class Desk:
     @classmethod
     def of(cls, context: Context, openapi: bytes) -> Desk:
         """A desk for a daemon."""
+        slack = SlackDoor(context)
+        hub = Hub(context)
         return cls(
             context=context,
-            auth=Authenticator(context),
+            auth=Authenticator(context, hub.wake),
             http=HttpMetrics(context.metrics),
             seldom=Seldom(context.clock),
-            hub=Hub(context),
+            hub=hub,
             status=StatusCache(context),
             probe=WriteProbe(context),
+            slack=slack,
+            sockets=SlackSockets(context, slack),
             openapi=openapi,
         )
 
     async def close(self) -> None:
         """End what runs in the background."""
+        await self.sockets.close()
+        await self.slack.close()
         await self.hub.close()
         await self.auth.close()
         await self.status.close()

@@ -27,8 +27,6 @@ _PAUSE_SECONDS: Final = 0.05
 _PING_SECONDS: Final = 15.0
 _WRITE_SECONDS: Final = 10.0
 """A client that takes nothing for this long is dropped; it resumes where it was."""
-_ADMIT_SECONDS: Final = 5.0
-"""How often the credentials of a stream are checked again."""
 _BATCH: Final = 500
 _BIGGEST_ID: Final = 2**63 - 1
 
@@ -68,14 +66,13 @@ def _start(call: Call) -> int | None:
 async def _follow(call: Call, response: web.StreamResponse, wake: asyncio.Event, last: int) -> None:
     context = call.desk.context
     gaps, clock = GapWatch(context), context.clock
-    sent_at = admitted_at = clock.monotonic()
+    sent_at = clock.monotonic()
     # A client that left is not told to handlers otherwise; it would take a place until the next write.
     while not context.stopping.is_set() and call.request.transport is not None:
         wake.clear()
-        if clock.monotonic() - admitted_at >= _ADMIT_SECONDS:
-            if not await _still_admitted(call):
-                return
-            admitted_at = clock.monotonic()
+        # A token that is revoked or expires, and one whose scope is taken away, ends its streams too.
+        if not await call.desk.auth.still_admits(call.request, Scope.READ):
+            return
         entries = gaps.ready(last, await _read(context, last))
         if entries:
             last = entries[-1].id
@@ -88,16 +85,6 @@ async def _follow(call: Call, response: web.StreamResponse, wake: asyncio.Event,
             continue
         await clock.wait(context.stopping, _PAUSE_SECONDS)
         await clock.wait(wake, _POLL_SECONDS)
-
-
-async def _still_admitted(call: Call) -> bool:
-    # A token that is revoked or expires, and one whose scope is taken away, ends its streams too.
-    try:
-        await call.desk.auth.admit(call.request, Scope.READ)
-    except Problem as refused:
-        # That tokens cannot be looked up now is no refusal: the stream outlives a database that is away.
-        return refused.status == 503
-    return True
 
 
 async def _read(context: Context, last: int) -> list[StoredEntry]:

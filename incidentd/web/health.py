@@ -53,6 +53,7 @@ async def detailed(call: Call) -> web.Response:
         _intake(context),
         await _outbox(context, readable=probe.ok),
         *_channels(context),
+        *_sockets(call),
     ]
     status = max((check["status"] for check in checks), key=_WORST.index)
     answer = {
@@ -110,6 +111,14 @@ def _channels(context: Context) -> list[dict[str, Any]]:
             else "",
         )
         for channel in context.channel_health()
+    ]
+
+
+def _sockets(call: Call) -> list[dict[str, Any]]:
+    """Connections over which buttons and commands come in. Telling people does not need them."""
+    return [
+        _check(f"socket {line.channel}", HEALTHY if line.up else DEGRADED, line.detail)
+        for line in call.desk.sockets.lines()
     ]
 
 

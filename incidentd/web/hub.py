@@ -9,7 +9,7 @@ from typing import Final
 
 from incidentd.store.timeline import StoredEntry
 from incidentd.web.context import Context
-from incidentd.web.problems import unavailable
+from incidentd.web.problems import LimitReached
 
 MAX_STREAMS: Final = 64
 _GAP: Final = timedelta(seconds=5)
@@ -22,25 +22,24 @@ class Hub:
         self._context = context
         self.max_streams = max_streams
         self._streams: set[asyncio.Event] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to listen."""
-        self._tasks = [
-            asyncio.create_task(self._listen(), name="events"),
-            asyncio.create_task(self._until_stop(), name="events stop"),
-        ]
+        self._context.noted.heed(self.wake)
+        self._stopping = asyncio.create_task(self._until_stop(), name="events stop")
 
     async def close(self) -> None:
         """Stop listening."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._context.noted.ignore(self.wake)
+        if self._stopping is not None:
+            self._stopping.cancel()
+            await asyncio.wait({self._stopping})
 
     def join(self) -> asyncio.Event:
         """A stream's wake-up. Raises 503 when there are too many."""
         if len(self._streams) >= self.max_streams:
-            raise unavailable("too many event streams are open")
+            raise LimitReached("too many event streams are open")
         wake = asyncio.Event()
         self._streams.add(wake)
         return wake
@@ -49,17 +48,12 @@ class Hub:
         """The stream has ended."""
         self._streams.discard(wake)
 
-    async def _listen(self) -> None:
-        async with self._context.noted:
-            while True:
-                await self._context.noted.wait()
-                self._wake()
-
     async def _until_stop(self) -> None:
         await self._context.stopping.wait()
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let every stream look what happened, and whether it may go on."""
         for wake in self._streams:
             wake.set()
 

@@ -8,10 +8,9 @@ from aiohttp import web
 
 from incidentd.domain import response
 from incidentd.domain.incident import Incident, State
-from incidentd.store import alerts as alert_store
+from incidentd.store import alert_views, timeline
 from incidentd.store import deliveries as delivery_store
 from incidentd.store import incidents as incident_store
-from incidentd.store import timeline
 from incidentd.store.engine import Tx
 from incidentd.store.incidents import Search
 from incidentd.web.models import (
@@ -80,7 +79,7 @@ def _detail(tx: Tx, number: int, url: str) -> Json:
     incident = _find(tx, number)
     if incident is None:
         raise not_found(f"there is no incident INC-{number}")
-    alerts = alert_store.of_incident(tx, number, _DETAIL_LIMIT)
+    alerts = alert_views.of_incident(tx, number, _DETAIL_LIMIT)
     told = delivery_store.search(
         tx, state=None, incident_id=number, channel=None, before=None, limit=_DETAIL_LIMIT
     )

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from incidentd.fields import RESERVED_NAMES
+from incidentd.metrics import Activity
 
 ANONYMOUS = "anonymous"
 _MAX_NAME = 64
@@ -21,25 +23,41 @@ _SAME = frozenset({"same-origin", "none"})
 _PROXY = frozenset({"forwarded", "via", "x-real-ip"})
 
 
-def refusal(request: web.Request) -> str:
-    """Why this request is refused in token-free mode; empty if it is not."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was wrong with a request."""
+
+    activity: Activity
+    why: str
+
+
+_CROSS_SITE = Refusal(Activity.CROSS_SITE, "without tokens no cross-site request is served")
+_FORWARDED = Refusal(Activity.FORWARDED, "a proxy stands in front of the daemon: configure auth.tokens")
+
+
+def refusal(request: web.Request) -> Refusal | None:
+    """Why this request is refused in token-free mode; None if it is not."""
     headers = request.headers
     host = headers.get("Host", "")
     if not loopback_host(host):
-        return "without tokens only a loopback Host is served; configure auth.tokens"
+        return Refusal(
+            Activity.FOREIGN_HOST, "without tokens only a loopback Host is served; configure auth.tokens"
+        )
     if request.remote is not None and not loopback_host(_as_host(request.remote)):
-        return "without tokens only this machine is served; configure auth.tokens"
+        return Refusal(
+            Activity.FOREIGN_CLIENT, "without tokens only this machine is served; configure auth.tokens"
+        )
     origin = headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-        return "without tokens no cross-site request is served"
+        return _CROSS_SITE
     site = headers.get("Sec-Fetch-Site")
     if site is not None and site.lower() not in _SAME:
-        return "without tokens no cross-site request is served"
+        return _CROSS_SITE
     for name in headers:
         lower = name.lower()
         if lower.startswith("x-forwarded-") or lower in _PROXY:
-            return "a proxy stands in front of the daemon: configure auth.tokens"
-    return ""
+            return _FORWARDED
+    return None
 
 
 @functools.lru_cache(maxsize=256)

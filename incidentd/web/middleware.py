@@ -11,11 +11,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from incidentd.clock import random_id
+from incidentd.config import Scope
 from incidentd.web.auth import ANYBODY
 from incidentd.web.desk import ACTOR, REQUEST_ID, SOURCE, Desk
 from incidentd.web.headers import PROBLEM
 from incidentd.web.inputs import read_json, read_query
-from incidentd.web.op import PUBLIC, Call, Op
+from incidentd.web.op import Call, Op
 from incidentd.web.problems import Problem, problem_of
 
 log = structlog.get_logger()
@@ -37,22 +38,23 @@ def outer(desk: Desk, ops: Mapping[web.AbstractRoute, Op]) -> Middleware:
         started = monotonic()
         request[REQUEST_ID] = request_id(request)
         op = ops.get(request.match_info.route)
+        route = op.path if op else UNMATCHED
         status = _CLIENT_LEFT
         http.in_flight += 1
         try:
-            response = await _answered(desk, request, handler)
+            response = await _answered(desk, request, handler, route)
             status = response.status
             return response
         finally:
             http.in_flight -= 1
             seconds = monotonic() - started
-            http.answered(request.method, op.path if op else UNMATCHED, status, seconds)
+            http.answered(request.method, route, status, seconds)
             _note(desk, request, op, status, seconds)
 
     return serve
 
 
-async def _answered(desk: Desk, request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _answered(desk: Desk, request: web.Request, handler: Handler, route: str) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -61,6 +63,7 @@ async def _answered(desk: Desk, request: web.Request, handler: Handler) -> web.S
         raise
     except Exception as error:  # noqa: BLE001 - the last resort: a bug must answer without telling about itself
         problem = problem_of(error) or _bug(request, error)
+    desk.http.refused(route, problem)
     return refuse(desk, request[REQUEST_ID], problem)
 
 
@@ -91,7 +94,7 @@ def _note(desk: Desk, request: web.Request, op: Op | None, status: int, seconds:
         if status < 400:
             # Thousands a second of these are normal; the metrics count them.
             return
-    path = op.path if op else request.path[:200]
+    path = op.path if op else loggable(request.path)
     values: dict[str, Any] = {"method": request.method[:16], "path": path, "status": status}
     values |= {"ms": round(seconds * 1000, 1), "request_id": request[REQUEST_ID], "actor": request.get(ACTOR)}
     if op is None or status in {401, 503}:
@@ -101,6 +104,12 @@ def _note(desk: Desk, request: web.Request, op: Op | None, status: int, seconds:
         log.debug("http_request", **values)
     else:
         log.info("http_request", **values)
+
+
+def loggable(path: str) -> str:
+    """`path` without the token of an acknowledge link, which is a credential even where the rest was mistyped."""
+    before, link, _ = path.partition("/ack/")
+    return f"{before}/ack/***"[:200] if link else path[:200]
 
 
 def request_id(request: web.Request) -> str:
@@ -116,7 +125,7 @@ def enter(desk: Desk, op: Op) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         identity = ANYBODY
-        if op.access != PUBLIC and not (op.open_if is not None and op.open_if(desk.context.config)):
+        if isinstance(op.access, Scope) and not (op.open_if is not None and op.open_if(desk.context.config)):
             identity = await desk.auth.admit(request, op.access)
             request[ACTOR] = identity.actor
         query = None if op.query is None else read_query(op.query, request)

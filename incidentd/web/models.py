@@ -165,6 +165,8 @@ class AlertQuery(PageQuery):
     """Exactly this source."""
     fingerprint: Word | None = None
     """Exactly this fingerprint."""
+    incident: IncidentRef | None = None
+    """All that were ever part of this incident, as they were in it."""
 
 
 class DeliveryQuery(PageQuery):

@@ -16,6 +16,10 @@ from incidentd.web.desk import REQUEST_ID, Desk
 from incidentd.web.headers import JSON
 
 PUBLIC: Final = "public"
+SIGNED: Final = "signature"
+"""A vendor signs the request's body; the handler verifies it before it believes a word."""
+LINK: Final = "signed link"
+"""A token in the path, signed by us, is the credential; the handler verifies it and believes nothing else."""
 _JSON_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
@@ -54,7 +58,7 @@ class Op:
     methods: tuple[str, ...]
     path: str
     handler: Handler
-    access: Scope | Literal["public"]
+    access: Scope | Literal["public", "signature", "signed link"]
     """The scope it needs. There is no default: an operation that nobody thought about cannot exist."""
     summary: str
     query: type[BaseModel] | None = None
@@ -65,6 +69,8 @@ class Op:
     status: int = 200
     media: str = "application/json"
     """Media type of the answer."""
+    accepts: str = "application/json"
+    """Media type of a body that the handler reads itself."""
     also: tuple[str, ...] = ()
     """Further paths that are the same operation."""
     webhook: bool = False

@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from incidentd import __version__
+from incidentd.config import Scope
 from incidentd.web.answers import ProblemDocument
 from incidentd.web.headers import JSON
-from incidentd.web.op import PUBLIC, Call, Op
+from incidentd.web.op import LINK, PUBLIC, SIGNED, Call, Op
 
 Json = dict[str, Any]
 _REF: Final = "#/components/schemas/{model}"
@@ -25,6 +26,7 @@ _WORDS: Final = {
     403: "The scope is missing, or in token-free mode a request that a web page or proxy could have made",
     404: "There is no such object",
     409: "The current state does not allow it",
+    410: "The link has expired or was used",
     413: "The body is too large, counted after decompression",
     415: "Not a JSON body, or an unknown Content-Encoding",
     422: "The body is not understood, with the places",
@@ -108,14 +110,14 @@ def _operation(op: Op, method: str, schemas: _Schemas) -> Json:
         "summary": op.summary,
         "parameters": _parameters(op, schemas),
         "responses": _responses(op, schemas),
-        "security": [] if op.access == PUBLIC else [{"bearer": []}, {"basic": []}],
+        "security": [{"bearer": []}, {"basic": []}] if isinstance(op.access, Scope) else [],
     }
-    if op.access != PUBLIC:
+    if isinstance(op.access, Scope):
         described["x-scope"] = op.access.value
-    if op.webhook:
+    if op.webhook or op.access == SIGNED:
         described["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": {"type": "object"}}},
+            "content": {op.accepts: {"schema": {"type": "object"}}},
         }
     elif op.body is not None:
         schema = schemas.ref(op.body, "validation")
@@ -125,7 +127,7 @@ def _operation(op: Op, method: str, schemas: _Schemas) -> Json:
 
 
 def _parameters(op: Op, schemas: _Schemas) -> list[Json]:
-    kind: Json = {"type": "string" if op.path.startswith("/api/v1/incidents") else "integer"}
+    kind: Json = {"type": "string" if op.path.startswith(("/api/v1/incidents", "/ack/")) else "integer"}
     found: list[Json] = [
         {"name": name, "in": "path", "required": True, "schema": kind} for name in _PLACE.findall(op.path)
     ]
@@ -147,14 +149,19 @@ def _responses(op: Op, schemas: _Schemas) -> Json:
         content: Json = {"application/problem+json": {"schema": problem}}
         if op.path.startswith("/health") and status == 503 and op.returns is not None:
             content["application/json"] = {"schema": schemas.ref(op.returns, "serialization")}
+        if op.access == LINK:
+            # A person reads these: pages as well.
+            content[op.media] = {"schema": schema}
         answered[str(status)] = {"description": _WORDS[status], "content": content}
     return answered
 
 
 def _refusals(op: Op) -> Iterable[int]:
     yield from (500, 503)
-    if op.access != PUBLIC:
-        yield from (401, 403)
+    if op.access not in {PUBLIC, LINK}:
+        yield 401
+    if isinstance(op.access, Scope):
+        yield 403
     if op.query is not None or op.body is not None:
         yield 400
     if "{" in op.path:

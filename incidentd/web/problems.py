@@ -43,6 +43,13 @@ class Problem(Exception):
         }
 
 
+class LimitReached(Problem):
+    """503: as much as we take at a time is under way already. Counted by endpoint."""
+
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(503, detail, headers={"Retry-After": RETRY_AFTER, **(headers or {})})
+
+
 def unavailable(detail: str) -> Problem:
     """503: nothing was kept, the sender should come again."""
     return Problem(503, detail, headers={"Retry-After": RETRY_AFTER})

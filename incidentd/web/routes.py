@@ -6,11 +6,24 @@ from functools import partial
 from typing import Final
 
 from incidentd.config import Scope
-from incidentd.web import alerts, deliveries, events, exposition, health, incidents, openapi, report, status
+from incidentd.web import (
+    ack,
+    alerts,
+    deliveries,
+    events,
+    exposition,
+    health,
+    incidents,
+    openapi,
+    pagerduty,
+    report,
+    slack,
+    status,
+)
 from incidentd.web import answers as a
 from incidentd.web import models as m
 from incidentd.web import webhooks as hooks
-from incidentd.web.op import PUBLIC, Op
+from incidentd.web.op import LINK, PUBLIC, SIGNED, Op
 
 _GET = ("GET",)
 _POST = ("POST",)
@@ -38,6 +51,16 @@ OPS: Final[tuple[Op, ...]] = (
         also=("/webhooks/grafana/",),
         handler=hooks.post_grafana,
         summary="Grafana Alerting webhook, version 1; answered after the commit",
+    ),
+    Op(
+        _POST,
+        "/webhooks/pagerduty",
+        pagerduty.receive,
+        SIGNED,
+        "PagerDuty webhook, version 3; answered after the commit",
+        returns=a.VendorReceipt,
+        status=202,
+        refusals=(400, 413, 415),
     ),
     _read(
         path="/api/v1/incidents",
@@ -150,6 +173,46 @@ OPS: Final[tuple[Op, ...]] = (
         returns=a.Reloaded,
         refusals=(413, 415, 422),
     ),
+    *(
+        Op(
+            _POST,
+            f"/webhooks/slack/{what}",
+            handler,
+            SIGNED,
+            summary,
+            media=media,
+            accepts="application/x-www-form-urlencoded",
+            refusals=(400, 413, 415),
+        )
+        for what, handler, media, summary in (
+            (
+                "interactions",
+                slack.interactions,
+                "text/plain",
+                "Buttons of Slack messages; answered after the commit",
+            ),
+            ("commands", slack.commands, "application/json", "Slack's /incident; answered after the commit"),
+        )
+    ),
+    Op(
+        _PAGE,
+        "/ack/{token}",
+        ack.show,
+        LINK,
+        "The page behind an acknowledge link; changes nothing",
+        media="text/html",
+        refusals=(410,),
+    ),
+    Op(
+        _POST,
+        "/ack/{token}",
+        ack.act,
+        LINK,
+        "Acknowledge by link",
+        media="text/html",
+        refusals=(410, 413, 415),
+    ),
+    _public(path="/ack.css", handler=ack.style, media="text/css", summary="Style of that page"),
     _public(path="/api/v1/openapi.json", handler=openapi.document, summary="This document"),
     _public(path="/health", handler=health.short, returns=a.Health, summary="Health in one word"),
     _public(path="/health/live", handler=health.live, returns=a.Health, summary="The process answers"),

@@ -11,6 +11,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from incidentd.clock import random_id
+from incidentd.metrics import Activity
 from incidentd.web import openapi
 from incidentd.web.context import CONTEXT, Context
 from incidentd.web.desk import DESK, Desk
@@ -60,6 +61,7 @@ async def _expected(request: web.Request) -> None:
 async def _running(app: web.Application) -> AsyncIterator[None]:
     desk = app[DESK]
     desk.hub.start()
+    desk.sockets.start()
     yield
     await desk.close()
 
@@ -127,6 +129,8 @@ class DeadlineHandler(RequestHandler):
         if isinstance(manager, DeadlineServer):
             kind = type(exc).__name__ if exc is not None else message
             manager.desk.seldom.warn("http_framing", status=status, error=kind)
+            if status == 400:
+                manager.desk.context.metrics.suspicious(Activity.FRAMING)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was begun already")
         request_id = random_id()

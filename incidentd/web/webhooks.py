@@ -21,7 +21,7 @@ from incidentd.web.body import INLINE_BYTES, read_body
 from incidentd.web.desk import SOURCE, Desk
 from incidentd.web.headers import JSON
 from incidentd.web.op import Call
-from incidentd.web.problems import Problem, unavailable
+from incidentd.web.problems import LimitReached, Problem, unavailable
 from incidentd.workflows.intake import IntakeFullError
 from incidentd.workflows.receive import Receipt, Submission
 
@@ -46,6 +46,9 @@ async def _post(call: Call, parse: Parse) -> web.Response:
     try:
         if context.stopping.is_set():
             raise unavailable("the daemon is stopping")
+        if context.intake.refuses(source):
+            # Before the body: reading and parsing what is refused anyway would cost those who can be served.
+            raise LimitReached("the intake queue is full")
         limit = context.config.server.max_body
         with call.desk.bodies.hold(2 * limit) as held:
             data = await read_body(request, limit, held)
@@ -74,7 +77,7 @@ async def _committed(call: Call, source: str, post: Post) -> Receipt:
     try:
         return await call.desk.context.intake.submit(submission)
     except IntakeFullError as error:
-        raise unavailable(str(error)) from None
+        raise LimitReached(str(error)) from None
     except StoreUnavailableError:
         raise unavailable("the alerts cannot be stored now") from None
 

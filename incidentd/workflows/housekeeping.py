@@ -8,12 +8,13 @@ from datetime import datetime
 from functools import partial
 
 from incidentd.config.people import Retention
+from incidentd.store import inbound
 from incidentd.store import retention as store_retention
 from incidentd.store.engine import Store, Tx
 from incidentd.store.retention import Walked
 
 INCIDENTS_AT_ONCE = 50
-"""Per transaction: each may have thousands of members, and intake waits meanwhile."""
+"""Per transaction at most; fewer if they have many members, for intake waits meanwhile."""
 ROWS_AT_ONCE = 1000
 """Per transaction, of single rows."""
 
@@ -28,26 +29,26 @@ class Cleared:
     alerts: int
 
 
-async def housekeep(store: Store, retention: Retention, now: datetime) -> Cleared:
+async def housekeep(
+    store: Store, retention: Retention, now: datetime, stopping: Callable[[], bool] = lambda: False
+) -> Cleared:
     """Forget what is too old, then give the space of SQLite's write-ahead log back.
 
-    Many short transactions: intake and delivery get their turn between any two. It can be stopped anywhere
-    and goes on next time; replicas may run it at once. Raises `StoreUnavailableError`.
+    Many short transactions: intake and delivery get their turn between any two. It ends after the current one
+    once `stopping` says so, and goes on next time; replicas may run it at once. Raises `StoreUnavailableError`.
     """
-    forgotten, told = now - retention.incidents, now - retention.deliveries
-    incidents = await _emptied(
-        store,
-        lambda tx: store_retention.delete_incidents(tx, forgotten, INCIDENTS_AT_ONCE),
-        INCIDENTS_AT_ONCE,
+    sweep = _Sweep(store, stopping)
+    forgotten, told, bad = now - retention.incidents, now - retention.deliveries, now - retention.quarantine
+    incidents = await sweep.emptied(
+        lambda tx: store_retention.delete_incidents(tx, forgotten, INCIDENTS_AT_ONCE)
     )
-    deliveries = await _walked(store, partial(_deliveries, told))
-    bad = now - retention.quarantine
-    quarantine = await _emptied(
-        store, lambda tx: store_retention.delete_quarantine(tx, bad, ROWS_AT_ONCE), ROWS_AT_ONCE
-    )
-    alerts = await _walked(store, partial(_unplaced, forgotten))
-    alerts += await _walked(store, partial(_abandoned, forgotten))
-    await store.checkpoint()
+    deliveries = await sweep.walked(partial(_deliveries, told))
+    quarantine = await sweep.emptied(lambda tx: store_retention.delete_quarantine(tx, bad, ROWS_AT_ONCE))
+    await sweep.emptied(lambda tx: inbound.delete_old(tx, now - inbound.KEPT, ROWS_AT_ONCE))
+    alerts = await sweep.walked(partial(_unplaced, forgotten))
+    alerts += await sweep.walked(partial(_abandoned, forgotten))
+    if not stopping():
+        await store.checkpoint()
     return Cleared(incidents, deliveries, quarantine, alerts)
 
 
@@ -63,22 +64,25 @@ def _abandoned(limit_at: datetime, after: int, tx: Tx) -> Walked:
     return store_retention.delete_abandoned_alerts(tx, limit_at, after, ROWS_AT_ONCE)
 
 
-async def _emptied(store: Store, work: Callable[[Tx], int], batch: int) -> int:
-    """Run `work` until it finds less than a whole batch; how much in all."""
-    total = 0
-    while True:
-        done = await store.write(work)
-        total += done
-        if done < batch:
-            return total
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """Runs short steps one after the other until there is nothing left, or the daemon stops."""
 
+    store: Store
+    stopping: Callable[[], bool]
 
-async def _walked(store: Store, step: Callable[[int, Tx], Walked]) -> int:
-    """Run `step` from the beginning of a table to where it says it is done; how much was deleted."""
-    total, last = 0, 0
-    while True:
-        walked = await store.write(partial(step, last))
-        total += walked.deleted
-        if walked.last is None:
-            return total
-        last = walked.last
+    async def emptied(self, step: Callable[[Tx], int]) -> int:
+        """Run `step` until it finds nothing more; how much in all."""
+        total = 0
+        while not self.stopping() and (done := await self.store.write(step)):
+            total += done
+        return total
+
+    async def walked(self, step: Callable[[int, Tx], Walked]) -> int:
+        """Run `step` from the beginning of a table to where it says it is done; how much was deleted."""
+        total = 0
+        last: int | None = 0
+        while last is not None and not self.stopping():
+            walked = await self.store.write(partial(step, last))
+            total, last = total + walked.deleted, walked.last
+        return total

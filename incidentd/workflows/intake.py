@@ -2,6 +2,9 @@
 
 While one batch is being written the next one gathers, so the disk's sync is paid once for many posts. The queue is
 bounded in alerts; when it is full the sender hears 503 and comes again within seconds.
+
+Sources take turns. One may fill the whole queue while it is alone; as soon as others wait too, each has an equal
+share of it, and one of which nothing waits is always let in.
 """
 
 from __future__ import annotations
@@ -61,8 +64,10 @@ class GroupCommit:
         self._rules = rules
         self._committed = committed
         self._max_alerts = max_alerts
-        self._queue: deque[_Waiting] = deque()
-        self._queued = 0
+        self._lines: dict[str, deque[_Waiting]] = {}
+        """Of each source that waits, in the order of their turns."""
+        self._held: dict[str, int] = {}
+        """Alerts of each source that wait, or are being written."""
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -70,7 +75,7 @@ class GroupCommit:
     @property
     def queued(self) -> int:
         """Alerts that wait for their commit."""
-        return self._queued
+        return sum(self._held.values())
 
     def start(self) -> None:
         """Begin to take posts."""
@@ -83,23 +88,31 @@ class GroupCommit:
         if self._task is not None:
             await self._task
 
+    def refuses(self, source: str) -> bool:
+        """True if not even one alert of `source` would be taken now."""
+        return self._over(source, 1)
+
+    def _over(self, source: str, weight: int) -> bool:
+        waits = source in self._lines
+        return waits and self._held[source] + weight > self._max_alerts // len(self._held)
+
     async def submit(self, submission: Submission) -> Receipt:
         """Return after the commit. Raises `IntakeFullError` or `StoreUnavailableError`: then nothing was kept."""
-        weight = max(len(submission.alerts), 1)
-        if self._stopping or self._task is None or (self._queue and self._queued + weight > self._max_alerts):
-            raise IntakeFullError(
-                "the intake queue is full" if not self._stopping else "the daemon is stopping"
-            )
+        source, weight = submission.source, _weight(submission)
+        if self._stopping or self._task is None:
+            raise IntakeFullError("the daemon is stopping")
+        if self._over(source, weight):
+            raise IntakeFullError("the intake queue is full")
         waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        self._queued += weight
+        self._lines.setdefault(source, deque()).append(waiting)
+        self._held[source] = self._held.get(source, 0) + weight
         self._wake.set()
         # If the sender goes away this future is cancelled, but its alerts are in the queue and will be written.
         return await waiting.answer
 
     async def _run(self) -> None:
         while True:
-            if not self._queue:
+            if not self._lines:
                 if self._stopping:
                     return
                 self._wake.clear()
@@ -107,16 +120,39 @@ class GroupCommit:
                 continue
             batch = self._take()
             await self._commit(batch)
-            self._queued -= sum([max(len(w.submission.alerts), 1) for w in batch])
+            for waiting in batch:
+                self._give_back(waiting.submission)
+
+    def _give_back(self, submission: Submission) -> None:
+        left = self._held.pop(submission.source) - _weight(submission)
+        if left:
+            self._held[submission.source] = left
 
     def _take(self) -> list[_Waiting]:
-        batch = [self._queue.popleft()]
-        size = len(batch[0].submission.alerts)
-        while self._queue and size + len(self._queue[0].submission.alerts) <= BATCH_ALERTS:
-            batch.append(self._queue.popleft())
-            size += len(batch[-1].submission.alerts)
+        """The next batch: one post of each source after the other, as far as they fit."""
+        batch: list[_Waiting] = []
+        size, turns = 0, deque(self._lines)
+        while turns:
+            source = turns.popleft()
+            line = self._lines[source]
+            weight = len(line[0].submission.alerts)
+            if batch and size + weight > BATCH_ALERTS:
+                continue
+            batch.append(line.popleft())
+            size += weight
+            if line:
+                turns.append(source)
+            else:
+                del self._lines[source]
+        self._rotate()
         self._metrics.intake_batch.observe(size)
         return batch
+
+    def _rotate(self) -> None:
+        # Whoever began this batch, with a post that may have filled it, is last in the next one.
+        if len(self._lines) > 1:
+            first = next(iter(self._lines))
+            self._lines[first] = self._lines.pop(first)
 
     async def _commit(self, batch: Sequence[_Waiting]) -> None:
         try:
@@ -177,6 +213,10 @@ class GroupCommit:
             receipts.append(part.answer.result())
         if not waiting.answer.done():
             waiting.answer.set_result(_together(receipts))
+
+
+def _weight(submission: Submission) -> int:
+    return max(len(submission.alerts), 1)
 
 
 def _fail(batch: Sequence[_Waiting], error: BaseException) -> None:

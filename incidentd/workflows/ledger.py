@@ -60,14 +60,15 @@ class Ledger:
 
     def _tell(self, incident: Incident, change: Change, notice: Notice) -> Incident:
         if notice is Notice.UPDATED:
-            if incident.update_queued or not incident.notify:
+            if incident.update_queued or not set(incident.notify) - {change.source_channel}:
                 return incident
             incident = evolve(incident, update_queued=True)
         elif incident.update_queued:
             # This notice shows the newest state and overtakes the waiting update: a later change needs its own.
             incident = evolve(incident, update_queued=False)
         actor = change.entry.actor if change.entry else "source"
-        self.deliveries += self.rules.deliveries(incident, notice, actor, change.comment, self.now)
+        told = self.rules.deliveries(incident, notice, actor, change.comment, self.now)
+        self.deliveries += [row for row in told if row.channel != change.source_channel]
         return incident
 
     def save(self, tx: Tx) -> None:

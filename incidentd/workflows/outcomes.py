@@ -57,7 +57,8 @@ class Outcomes:
     def _resolved(self, incident: Incident) -> None:
         took = time_to_resolve(_facts(incident))
         if took is not None and incident.counts and incident.state is State.RESOLVED:
-            self._metrics.resolve_seconds.labels(incident.severity.value).observe(took.total_seconds())
+            for family in (self._metrics.resolve_seconds, self._metrics.mttr_seconds):
+                family.labels(incident.severity.value).observe(took.total_seconds())
 
 
 def _facts(i: Incident) -> IncidentFacts:

@@ -57,12 +57,16 @@ def act(tx: Tx, incident_id: int, decide: Decide, rules: Rules, now: datetime) -
 
 def reopen(tx: Tx, incident_id: int, actor: str, comment: str, rules: Rules, now: datetime) -> Done:
     """A person says it is not over. Refused while another incident of the same group is open."""
-    incident = _locked(tx, incident_id)
+    refuse_second(tx, _locked(tx, incident_id))
+    return act(tx, incident_id, lambda i: response.reopen(i, actor, comment), rules, now)
+
+
+def refuse_second(tx: Tx, incident: Incident) -> None:
+    """Raise `ActionRefusedError` if reopening `incident` would make a second open one of its group."""
     if not incident.open:
         for rival in incidents.open_by_group(tx, [incident.group_key]):
             detail = f"INC-{rival.id} of the same group is open: work on that one"
             raise ActionRefusedError(Refusal.GROUP_BUSY, incident.state, detail)
-    return act(tx, incident_id, lambda i: response.reopen(i, actor, comment), rules, now)
 
 
 def note(tx: Tx, incident_id: int, actor: str, text: str, rules: Rules, now: datetime) -> Done:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from incidentd.config import Config
 from incidentd.domain.alert import Alert
-from incidentd.domain.incident import Incident
+from incidentd.domain.incident import OURSELVES, Incident
 from incidentd.domain.matcher import Matcher
 from incidentd.domain.notification import DeliveryClass, Notice
 from incidentd.domain.routing import Route, RoutingDecision, decide
@@ -24,8 +24,8 @@ class Rules:
     """The frozen rules of one configuration."""
 
     route: Route
-    targets: Mapping[str, str]
-    """Channel name -> what its deliveries show as target."""
+    targets: Mapping[str, tuple[str, ...]]
+    """Channel name -> whom it reaches: each gets a delivery of its own."""
     severity: SeverityRules = field(default_factory=SeverityRules)
     grouping: tuple[str, ...] = ("alertname", "cluster", "service")
     reopen_window: timedelta = timedelta(minutes=10)
@@ -42,24 +42,31 @@ class Rules:
         """Who is told. Matchers see the severity as mapped, under the label it is read from."""
         return decide(self.route, {**labels, self.severity.label: severity.value})
 
+    def paged(self, severity: Severity) -> set[str]:
+        """The channels that alerts of this severity may be told over, whatever their other labels."""
+        return _channels_for(self.route, self.severity.label, severity.value)
+
     def deliveries(
         self, incident: Incident, notice: Notice, actor: str, comment: str, now: datetime
     ) -> list[NewDelivery]:
-        """One outbox row for each channel of the incident."""
+        """One outbox row for each target of each channel of the incident."""
         not_before = now + UPDATE_DELAY if notice is Notice.UPDATED else now
         return [
             NewDelivery(
                 incident.id,
                 channel,
-                self.targets.get(channel, channel),
+                target,
                 notice,
                 incident.episode,
                 actor,
                 comment,
                 now,
                 not_before,
+                incident.severity,
+                meta=incident.source == OURSELVES,
             )
             for channel in self._told(incident, notice)
+            for target in self.targets.get(channel, (channel,))
         ]
 
     def _told(self, incident: Incident, notice: Notice) -> tuple[str, ...]:
@@ -70,7 +77,13 @@ class Rules:
         return self.route_of(incident.labels, incident.severity).notify or incident.notify
 
 
-def rules_of(config: Config, targets: Mapping[str, str]) -> Rules:
+def _channels_for(route: Route, label: str, value: str) -> set[str]:
+    if any(matcher.name == label and not matcher.matches({label: value}) for matcher in route.matchers):
+        return set()
+    return set(route.notify or ()).union(*[_channels_for(child, label, value) for child in route.routes])
+
+
+def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]]) -> Rules:
     """The rules a configuration means; `targets` by channel name."""
     return Rules(
         route=config.route.tree,

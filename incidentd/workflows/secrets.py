@@ -1,4 +1,4 @@
-"""Secrets the daemon makes for itself: signing keys of webhook channels that have none configured."""
+"""Secrets the daemon makes for itself: keys of webhook channels that have none configured, and of acknowledge links."""
 
 from __future__ import annotations
 
@@ -18,3 +18,12 @@ def webhook_secrets(tx: Tx, channels: Iterable[str]) -> dict[str, str]:
 def _make() -> str:
     # Standard Webhooks: 24 to 64 random bytes, base64, with this prefix.
     return "whsec_" + base64.b64encode(random_bytes(32)).decode()
+
+
+def ack_secret(tx: Tx) -> bytes:
+    """The key of the links that acknowledge from a mail; made at the first call, the same for all replicas."""
+    return base64.b64decode(settings.get_or_create(tx, "ack_link_secret", _make_key))
+
+
+def _make_key() -> str:
+    return base64.b64encode(random_bytes(32)).decode()

@@ -40,8 +40,8 @@ def config(
     *,
     token: str = "",
     group_by: Sequence[str] = ("alertname",),
-    group_wait: str = "500ms",
-    group_interval: str = "1s",
+    group_wait: str = "200ms",
+    group_interval: str = "500ms",
 ) -> dict[str, Any]:
     """An Alertmanager's configuration with one receiver, the daemon at `receiver`."""
     hook: dict[str, Any] = {"url": receiver, "send_resolved": True, "max_alerts": 0}
@@ -92,7 +92,7 @@ class Alertmanager:
             f"--cluster.advertise-address={here}",
             *(f"--cluster.peer=127.0.0.1:{peer}" for peer in peers),
             # The second peer waits this long: longer than a group_interval, so that it posts stale snapshots.
-            "--cluster.peer-timeout=2s",
+            "--cluster.peer-timeout=1s",
             # A cluster counts as settled after a number of gossip intervals; the usual one means 6 s and more.
             "--cluster.gossip-interval=50ms",
         ]

@@ -4,105 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance import alertmanager as am
 from tests.acceptance.alertmanager import Alertmanager, firing, resolved
-from tests.acceptance.client import ALERTS, Client
-from tests.acceptance.harness import ALICE, INGEST, Vendors, configuration, vendors, write
-from tests.acceptance.process import Process, client_of, running
+from tests.acceptance.stage import Stage, staged
 from tests.acceptance.waiting import until
-
-
-@dataclass
-class Stage:
-    """A daemon in a process of its own, the vendors, and a client that may do everything."""
-
-    daemon: Process
-    vendors: Vendors
-    client: Client
-    folder: Path
-
-    @property
-    def config(self) -> dict[str, object]:
-        """For an Alertmanager that posts to this daemon."""
-        return am.config(self.daemon.url + ALERTS, token=INGEST)
-
-    async def count(self, state: str) -> int:
-        """How many incidents are in this state."""
-        return len(await self.client.incidents(state=state))
-
-    async def firing_alerts(self) -> int:
-        """How many alerts fire by the daemon's word."""
-        return len(await self.client.all("/api/v1/alerts?status=firing"))
-
-    async def wait_firing(self, alerts: int, incidents: int) -> None:
-        """Wait until so many alerts fire in so many open incidents."""
-        await until(lambda: self._firing(alerts, incidents), f"{alerts} alerts in {incidents} incidents")
-
-    async def _firing(self, alerts: int, incidents: int) -> bool:
-        return await self.firing_alerts() == alerts and await self.count("open") == incidents
-
-    async def wait_over(self, incidents: int, seconds: float = 20) -> None:
-        """Wait until so many incidents are resolved and nobody waits for a message any more."""
-        await until(lambda: self._over(incidents), f"{incidents} incidents to be over", seconds)
-
-    async def _over(self, incidents: int) -> bool:
-        if await self.count("open") or await self.count("resolved") != incidents:
-            return False
-        return await self.client.nothing_waits()
-
-    async def received(self) -> float:
-        """How many alerts were taken, repeats included."""
-        return await self.client.metric("incidentd_alerts_received_total")
-
-    async def wait_silence(self, seconds: float) -> None:
-        """Wait until no alert has come in for so long."""
-        loop = asyncio.get_running_loop()
-        known, since = await self.received(), loop.time()
-
-        async def silent() -> bool:
-            nonlocal known, since
-            count = await self.received()
-            if count != known:
-                known, since = count, loop.time()
-            return loop.time() - since >= seconds
-
-        await until(silent, "the senders to fall silent", 25)
-
-    async def stale(self) -> int:
-        """How often an alert came again with the start of an occurrence that had ended."""
-        incidents = await self.client.incidents()
-        entries = [entry for i in incidents for entry in await self.client.timeline(i["id"])]
-        return sum(entry["data"].get("reason") == "same_start" for entry in entries)
-
-    def check_each_page_once(self, incidents: int) -> None:
-        """Every incident was triggered once and resolved once at PagerDuty, and nobody broke a rule."""
-        pages = Counter(self.vendors.pages())
-        keys = {key for _, key in pages}
-        assert len(keys) == incidents
-        assert pages == Counter({(action, key): 1 for key in keys for action in ("trigger", "resolve")})
-        assert set(self.vendors.pager.alerts.values()) == {"resolved"}
-        assert self.vendors.pager.dropped == []
-        assert self.vendors.violations == []
-        roots = [message["metadata"]["event_payload"] for message in self.vendors.slack.roots]
-        assert len(roots) == incidents
 
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    am.binary()
-    async with vendors() as told:
-        database = f"sqlite+aiosqlite:///{tmp_path}/incidentd.db"
-        config = configuration(database, told, grouping={"by": ["alertname"]})
-        file = write(tmp_path / "incidentd.yaml", config)
-        async with running(file) as daemon, client_of(daemon, ALICE) as client:
-            yield Stage(daemon, told, client, tmp_path)
+    async with staged(tmp_path) as opened:
+        yield opened
 
 
 async def test_three_hundred_alerts_in_thirty_groups_become_thirty_incidents_and_end(stage: Stage) -> None:
@@ -149,7 +65,7 @@ async def test_a_gossiping_pair_that_posts_stale_alerts_wakes_nobody_twice(stage
             incidents += 3
             await stage.wait_over(incidents)
             # Stale posts come up to a peer's time-out later, and are taken back a group interval after that.
-            await stage.wait_silence(3.5)
+            await stage.wait_silence(2)
             await stage.wait_over(incidents)
         assert await stage.stale() > 0, "no stale post came: nothing was proven"
     stage.check_each_page_once(incidents)

@@ -70,7 +70,7 @@ async def test_nothing_is_lost_by_kills_at_random_moments(scene: Scene) -> None:
     scene.load.start(SENDERS)
     in_flight = 0
     for _ in range(ROUNDS):
-        await asyncio.sleep(random.uniform(0.05, 1.2))
+        await scene.load.wait_taken(random.randint(1, 40))
         await scene.daemon.kill9()
         in_flight += read(scene.database).leased
         await scene.daemon.start()

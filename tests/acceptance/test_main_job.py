@@ -198,6 +198,7 @@ async def test_the_metrics_count_it(tmp_path: Path, database_url: str) -> None:
         assert await metric("incidentd_incident_acknowledge_seconds_sum", severity="critical") == 300
         assert await metric("incidentd_incident_resolve_seconds_sum", severity="critical") == 600
         assert await metric("incidentd_incident_resolve_seconds_count", severity="critical") == 1
+        assert await metric("mttr_seconds_sum", incident_type="critical") == 600
         assert await metric("incidentd_ingest_seconds_count") == 2
         for channel in EVERYBODY:
             assert await metric("incidentd_channel_up", channel=channel) == 1

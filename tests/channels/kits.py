@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from incidentd.channels.http import HttpClient
 from incidentd.clock import FixedClock
 from incidentd.domain.notification import Verdict
 from tests.channels.support import IMPATIENT, NOW, environment, open_channel
-from tests.fakes.http import Answer, HttpFake
+from tests.fakes.http import Answer, HttpFake, Received
 from tests.fakes.pagerduty import PagerDutyFake
 from tests.fakes.slack import SlackFake
 from tests.fakes.smtp import HANG, SmtpFake
@@ -57,6 +58,36 @@ async def slack() -> AsyncIterator[Kit]:
             open_channel({**config, "base_url": fake.url}, env),
             open_channel({**config, "base_url": NOWHERE}, env),
             lambda: [message["metadata"]["event_payload"]["delivery_id"] for message in fake.messages],
+            lambda: fake.violations,
+            _http_faults(fake),
+        )
+
+
+@asynccontextmanager
+async def slack_with_buttons() -> AsyncIterator[Kit]:
+    async with SlackFake(token=CANARY) as fake, _client() as http:
+        config = {"kind": "slack", "token": CANARY, "channel": "#ops"}
+        config |= {"mode": "socket", "app_token": f"xapp-{CANARY}", "signing_secret": CANARY}
+        env = environment(http)
+        yield Kit(
+            open_channel({**config, "base_url": fake.url}, env),
+            open_channel({**config, "base_url": NOWHERE}, env),
+            lambda: [message["metadata"]["event_payload"]["delivery_id"] for message in fake.messages],
+            lambda: fake.violations,
+            _http_faults(fake),
+        )
+
+
+@asynccontextmanager
+async def slack_by_webhook() -> AsyncIterator[Kit]:
+    async with SlackFake() as fake, _client() as http:
+        fake.hook_path = f"/services/T012345/B012345/{CANARY}"
+        env = environment(http)
+        yield Kit(
+            open_channel({"kind": "slack", "webhook_url": fake.hook_url}, env),
+            open_channel({"kind": "slack", "webhook_url": NOWHERE + fake.hook_path}, env),
+            # It takes no metadata: all a repeat can be known by is the incident it names.
+            lambda: [message["text"].partition("]")[0] for message in fake.hooked],
             lambda: fake.violations,
             _http_faults(fake),
         )
@@ -112,6 +143,34 @@ async def email() -> AsyncIterator[Kit]:
         )
 
 
+class JsonFake(HttpFake):
+    """What apprise's ``json://`` posts to."""
+
+    async def answer(self, received: Received) -> Answer:
+        said = json.loads(received.body)
+        if not said["message"] or len(said["message"]) > 3000 or len(said["title"]) > 200:
+            self.violations.append("empty or too long")
+        return Answer(200, {})
+
+
+@asynccontextmanager
+async def apprise() -> AsyncIterator[Kit]:
+    async with JsonFake() as fake, _client() as http:
+        address = fake.url.replace("http://", f"json://ops:{CANARY}@") + f"/{CANARY}?rto=3"
+        config: dict[str, object] = {"kind": "apprise", "urls": [address]}
+        sender = open_channel(config, environment(http))
+        yield Kit(
+            replace(sender, seconds=1),  # type: ignore[type-var]
+            open_channel({**config, "urls": [f"json://127.0.0.1:9/{CANARY}"]}, environment(http)),
+            lambda: [str(json.loads(post.body)["title"]) for post in fake.requests],
+            lambda: fake.violations,
+            {
+                Verdict.RETRY: lambda: fake.script([Answer(500, b"oops " + CANARY.encode())]),
+                Verdict.AMBIGUOUS: lambda: fake.script([Answer(hang=True)]),
+            },
+        )
+
+
 class Broken(io.StringIO):
     """A terminal whose reader went away."""
 
@@ -140,4 +199,14 @@ async def _client() -> AsyncIterator[HttpClient]:
         await http.aclose()
 
 
-KITS = {"slack": slack, "pagerduty": pagerduty, "webhook": webhook, "email": email, "console": console}
+KITS = {
+    "apprise": apprise,
+    "slack": slack,
+    "slack/buttons": slack_with_buttons,
+    "slack/webhook": slack_by_webhook,
+    "pagerduty": pagerduty,
+    "webhook": webhook,
+    "email": email,
+    "console": console,
+}
+"""By kind, and after a slash the way it is configured."""

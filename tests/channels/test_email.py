@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 from smtpdfix.certs import _generate_certs
 
 from incidentd.channels.base import ChannelEnv, Sender
-from incidentd.channels.email import EmailConfig, masked, render
+from incidentd.channels.email import EmailConfig, render
 from incidentd.channels.http import HttpClient
 from incidentd.domain.notification import Notice, Verdict
-from tests.channels.support import HOSTILE, environment, hostile, incident, message, open_channel
+from tests.channels.support import HOSTILE, environment, hostile, message, open_channel
 from tests.fakes.smtp import DROP, HANG, SmtpFake, judge_mail
 
-ALICE, BOB = "alice@example.com", "bob@example.com"
+ALICE, BOB, CHARLIE = "alice@example.com", "bob@example.com", "charlie@example.com"
+ACK = "https://incidents.example.com/ack/some-token"
 
 
 def _config(relay: SmtpFake, to: tuple[str, ...] = (ALICE,), **smtp: Any) -> dict[str, object]:
@@ -74,7 +74,6 @@ async def test_all_mails_of_an_incident_form_one_thread(relay: SmtpFake, two: Se
     assert {head["References"] for head in heads} == {"<incident-12@incidents.example.com>"}
     assert {head["In-Reply-To"] for head in heads} == {"<incident-12@incidents.example.com>"}
     assert {head["Subject"] for head in heads} == {"[INC-12] Checkout errors at 42%"}
-    assert relay.mails[0].to == (ALICE, BOB)
     assert heads[0]["X-Auto-Response-Suppress"] == "All"
 
 
@@ -97,41 +96,32 @@ def test_identifiers_survive_a_long_domain() -> None:
     assert message_from_bytes(raw, policy=policy.default)["References"] == f"<incident-12@{domain}>"
 
 
-@given(st.text(st.characters(codec=None), max_size=300))
-def test_no_text_adds_a_header(text: str) -> None:
-    config = EmailConfig.model_validate(
-        {"kind": "email", "smtp": {"host": "smtp.example.com"}, "from": ALICE, "to": [BOB]}
-    )
-    for minimal in (False, True):
-        assert (
-            judge_mail(render(config, replace(hostile(text), minimal=minimal), "x.example").as_bytes()) == []
-        )
-
-
-def test_a_long_title_makes_a_subject_of_at_most_200_characters() -> None:
-    config = EmailConfig.model_validate(
-        {"kind": "email", "smtp": {"host": "smtp.example.com"}, "from": ALICE, "to": [BOB]}
-    )
-    subject = render(config, message(incident=incident(title="\u00e4" * 999)), "x.example")["Subject"]
-    assert len(subject) == 200
-
-
 @pytest.mark.parametrize(
     ("command", "answer", "verdict"),
     [
         ("MAIL", "421 4.3.2 busy", Verdict.RETRY),
         ("MAIL", "530 5.7.0 log in first", Verdict.DESTINATION_BROKEN),
         ("MAIL", "550 5.1.8 bad sender", Verdict.DESTINATION_BROKEN),
+        ("MAIL", "550 no", Verdict.DESTINATION_BROKEN),
         ("MAIL", "552 5.3.4 too big", Verdict.CONTENT_REJECTED),
+        ("MAIL", "552 too big", Verdict.CONTENT_REJECTED),
         ("MAIL", DROP, Verdict.RETRY),
+        ("RCPT", "421 4.3.2 shutting down", Verdict.RETRY),
         ("RCPT", "450 4.2.1 greylisted", Verdict.RETRY),
+        ("RCPT", "451 4.7.1 greylisted", Verdict.RETRY),
         ("RCPT", "452 4.2.2 full", Verdict.RETRY),
         ("RCPT", "550 5.1.1 no such user", Verdict.TARGET_GONE),
+        ("RCPT", "550 no such user", Verdict.TARGET_GONE),
+        ("RCPT", "552 5.2.2 full", Verdict.TARGET_GONE),
+        ("RCPT", "550 5.1.8 bad sender", Verdict.DESTINATION_BROKEN),
         ("RCPT", "554 5.7.1 relaying denied", Verdict.DESTINATION_BROKEN),
+        ("RCPT", "530 log in first", Verdict.DESTINATION_BROKEN),
         ("RCPT", HANG, Verdict.RETRY),
         ("DATA", "451 4.3.0 later", Verdict.RETRY),
+        ("DATA", "550 5.1.1 no such user", Verdict.TARGET_GONE),
         ("DATA", "552 5.3.4 too big", Verdict.CONTENT_REJECTED),
-        ("DATA", "554 5.6.0 looks like spam", Verdict.CONTENT_REJECTED),
+        ("DATA", "552 too big", Verdict.CONTENT_REJECTED),
+        ("DATA", "554 5.7.1 looks like spam", Verdict.CONTENT_REJECTED),
         ("DATA", DROP, Verdict.AMBIGUOUS),
         ("DATA", HANG, Verdict.AMBIGUOUS),
     ],
@@ -146,30 +136,52 @@ async def test_every_refusal_has_its_verdict(
     assert relay.mails == []
 
 
-async def test_a_mailbox_that_is_gone_does_not_keep_the_mail_from_the_others(
-    relay: SmtpFake, two: Sender
+async def test_a_mail_goes_to_its_target_alone_under_the_configured_name(
+    relay: SmtpFake, env: ChannelEnv
 ) -> None:
+    sender = open_channel(_config(relay, (ALICE, f"Bob <{BOB}>")), env)
+    for target in (ALICE, BOB, CHARLIE, ""):
+        assert (await sender.send(message(target=target))).verdict is Verdict.OK
+    # Charlie is not listed any more; an empty target means the first mailbox.
+    assert [mail.to for mail in relay.mails] == [(ALICE,), (BOB,), (CHARLIE,), (ALICE,)]
+    assert [mail.content["To"] for mail in relay.mails] == [ALICE, f"Bob <{BOB}>", CHARLIE, ALICE]
+
+
+async def test_a_target_that_is_no_mailbox_is_gone_and_nothing_is_sent(relay: SmtpFake, two: Sender) -> None:
+    for target in ("nobody", f"{ALICE} and 1 more", f"{ALICE}\r\nRCPT TO:<{BOB}>"):
+        outcome = await two.send(message(target=target))
+        assert (outcome.verdict, outcome.code) == (Verdict.TARGET_GONE, "no_mailbox")
+    assert relay.mails == []
+
+
+async def test_one_failing_mailbox_does_not_hold_up_another(relay: SmtpFake, two: Sender) -> None:
+    relay.script(f"RCPT:{ALICE}", HANG)
+    slow = asyncio.create_task(two.send(message(target=ALICE, delivery_id="dlv_1")))
+    assert (await two.send(message(target=BOB, delivery_id="dlv_2"))).verdict is Verdict.OK
+    assert not slow.done()
+    assert (await slow).verdict is Verdict.RETRY
     relay.script(f"RCPT:{BOB}", "550 5.1.1 no such user")
-    outcome = await two.send(message())
-    assert (outcome.verdict, outcome.code) == (Verdict.OK, "some_refused")
-    assert outcome.detail == "1 of 2 mailboxes refused: b***@example.com 550 5.1.1"
-    assert relay.mails[0].to == (ALICE,)
+    assert (await two.send(message(target=BOB))).verdict is Verdict.TARGET_GONE
+    assert [mail.to for mail in relay.mails] == [(BOB,)]
 
 
-async def test_a_mailbox_that_is_not_ready_is_tried_again_alone(relay: SmtpFake, two: Sender) -> None:
-    relay.script("RCPT", "250 fine", "451 4.2.1 greylisted")
-    assert (await two.send(message())).verdict is Verdict.RETRY
-    assert (await two.send(message())).verdict is Verdict.OK
-    assert [mail.to for mail in relay.mails] == [(ALICE,), (BOB,)]
-    assert len({mail.content["Message-ID"] for mail in relay.mails}) == 1
-
-
-async def test_a_mailbox_found_gone_at_the_second_attempt_ends_the_delivery(
+async def test_a_repeat_after_silence_at_the_end_of_the_mail_is_the_same_mail(
     relay: SmtpFake, two: Sender
 ) -> None:
-    relay.script("RCPT", "250 fine", "451 4.2.1 greylisted", "550 5.1.1 no such user")
-    assert (await two.send(message())).verdict is Verdict.RETRY
-    assert (await two.send(message())).verdict is Verdict.OK
+    relay.script("DATA", DROP)
+    said = message(target=ALICE, acknowledge_url=ACK)
+    assert (await two.send(said)).verdict is Verdict.AMBIGUOUS
+    assert (await two.send(said)).verdict is Verdict.OK
+    assert (await two.send(said)).verdict is Verdict.OK
+    first, second = relay.mails
+    assert first.raw == second.raw
+
+
+async def test_greylisting_is_given_a_minute_unless_somebody_is_paged(relay: SmtpFake, two: Sender) -> None:
+    for notice, pause in ((Notice.TRIGGERED, None), (Notice.RESOLVED, timedelta(minutes=1))):
+        relay.script("RCPT", "450 4.2.0 greylisted")
+        outcome = await two.send(message(notice))
+        assert (outcome.verdict, outcome.retry_after) == (Verdict.RETRY, pause)
 
 
 async def test_starttls_protects_the_login(env: ChannelEnv, certificate: Path) -> None:
@@ -182,6 +194,16 @@ async def test_starttls_protects_the_login(env: ChannelEnv, certificate: Path) -
         )
         outcome = await wrong.send(message())
         assert (outcome.verdict, outcome.code) == (Verdict.DESTINATION_BROKEN, "535")
+
+
+async def test_implicit_tls_delivers_to_a_trusted_relay(env: ChannelEnv, certificate: Path) -> None:
+    async with SmtpFake(tls=_server_tls(certificate), implicit=True) as relay:
+        settings: dict[str, Any] = {"tls": "implicit", "timeout": "5s"}
+        trusting = open_channel(_config(relay, ca_file=str(certificate), **settings), env)
+        assert (await trusting.send(message())).verdict is Verdict.OK
+        strict = open_channel(_config(relay, **settings), env)
+        assert (await strict.send(message())).code == "tls_error"
+        assert len(relay.mails) == 1
 
 
 async def test_an_unknown_certificate_breaks_the_destination(env: ChannelEnv, certificate: Path) -> None:
@@ -222,6 +244,7 @@ async def test_a_relay_without_login_or_a_missing_ca_file_breaks_the_destination
         ({"smtp": {"host": "localhost", "username": "u"}}, "belong together"),
         ({"to": []}, "at least 1"),
         ({"to": ["nobody"]}, "not a mail address"),
+        ({"to": ["ops@example.com and more"]}, "not a mail address"),
         ({"from": "a@b.example\nBcc: c@d.example"}, "not a mail address"),
         ({"from": "\u00fc@b.example"}, "not a mail address"),
     ],
@@ -232,6 +255,6 @@ def test_settings_that_cannot_work_are_refused(changes: dict[str, object], compl
         EmailConfig.model_validate({**settings, **changes})
 
 
-def test_the_target_names_the_first_mailbox_and_refusals_mask_it(two: Sender) -> None:
-    assert two.target == "alice@example.com and 1 more"
-    assert masked(ALICE) == "a***@example.com"
+def test_each_mailbox_is_a_target_once(relay: SmtpFake, env: ChannelEnv) -> None:
+    listed = (ALICE, f"Bob <{BOB}>", ALICE, BOB)
+    assert open_channel(_config(relay, listed), env).targets == (ALICE, BOB)

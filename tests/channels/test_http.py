@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -53,7 +52,7 @@ async def _healthy(http: HttpClient, url: str) -> int:
 
 
 async def test_ten_requests_succeed_after_many_callers_were_cancelled_at_every_stage(server: Echo) -> None:
-    http = HttpClient(HttpLimits(connections=10, per_host=10))
+    http = HttpClient(HttpLimits(per_host=10))
     for turns in range(60):
         await asyncio.gather(*(_give_up_after(turns, http, server.url) for _ in range(12)))
     assert await _healthy(http, server.url) == 10
@@ -72,19 +71,6 @@ async def test_a_cancelled_caller_does_not_break_off_the_request_it_has_begun(
         await call
     await server.wait_for(1)
     assert server.requests[0].body == b"page"
-
-
-async def test_a_client_whose_pool_ran_dry_is_replaced(
-    server: Echo, client: HttpClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def dry(*_args: object, **_options: object) -> None:
-        raise httpx.PoolTimeout("no slot")
-
-    monkeypatch.setattr(client._pool.client, "send", dry)
-    with pytest.raises(HttpFailure, match="pool_timeout") as failed:
-        await client.request("POST", server.url, {}, b"")
-    assert failed.value.verdict is Verdict.RETRY
-    assert await _healthy(client, server.url) == 10
 
 
 async def test_a_call_that_never_ends_is_cut_off_and_the_client_replaced(client: HttpClient) -> None:
@@ -158,7 +144,7 @@ async def test_redirects_are_answers_and_bodies_are_cut(server: Echo, client: Ht
 
 
 async def test_a_host_that_hangs_leaves_the_others_alone(server: Echo) -> None:
-    http = HttpClient(replace(IMPATIENT, connections=4, per_host=1))
+    http = HttpClient(replace(IMPATIENT, per_host=1))
     server.script([Answer(hang=True)] * 3)
     stuck = [asyncio.create_task(http.request("POST", server.url, {}, b"")) for _ in range(3)]
     await server.wait_for(1)
@@ -170,6 +156,21 @@ async def test_a_host_that_hangs_leaves_the_others_alone(server: Echo) -> None:
     verdicts = [failure.verdict for failure in failures if isinstance(failure, HttpFailure)]
     assert Verdict.AMBIGUOUS in verdicts
     await http.aclose()
+
+
+async def test_four_hosts_that_hang_leave_the_others_alone(server: Echo) -> None:
+    """Each with as many calls as one host may have."""
+    http = HttpClient(replace(IMPATIENT, read=5, total=5, per_host=8))
+    server.script([Answer(hang=True)] * 32)
+    names = ("127.0.0.1", "127.0.1", "127.1", "2130706433")  # four spellings of one address
+    urls = [server.url.replace("127.0.0.1", name) for name in names for _ in range(8)]
+    stuck = [asyncio.create_task(http.request("POST", url, {}, b"")) for url in urls]
+    await server.wait_for(32)
+    async with asyncio.timeout(2):
+        assert await _healthy(http, server.url.replace("127.0.0.1", "localhost")) == 10
+    for call in stuck:
+        call.cancel()
+    await http.aclose(0)
 
 
 async def test_nothing_is_sent_after_closing(server: Echo, client: HttpClient) -> None:

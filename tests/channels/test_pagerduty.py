@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from incidentd.channels.base import HttpAnswer, Sender
 from incidentd.channels.http import HttpClient
 from incidentd.channels.pagerduty import PagerDutyConfig, judge, render
-from incidentd.domain.notification import Message, Notice, Verdict
+from incidentd.domain.notification import Message, Notice, Texts, Verdict
 from tests.channels.support import (
     IMPATIENT,
     NOW,
@@ -116,7 +116,8 @@ def test_a_trigger_says_all_that_pagerduty_shows() -> None:
 
 
 def test_a_link_that_is_not_http_is_left_out() -> None:
-    event = _event(message(incident=incident(url="javascript:alert(1)", runbook_url="file:///etc/passwd")))
+    bad = incident(url="javascript:alert(1)", runbook_url="file:///etc/passwd")
+    event = _event(message(incident=bad, alerts=(alert(generator_url="ftp://example.com"),)))
     assert "links" not in event
     assert "client_url" not in event
 
@@ -169,3 +170,113 @@ def test_an_event_over_512_kb_says_that_its_details_were_left_out(monkeypatch: p
     assert event["payload"]["custom_details"] == {
         "error": "left out: PagerDuty takes at most 512 KB an event"
     }
+
+
+OLD, NEW = "O" * 32, "N" * 32
+
+
+def _rotating(fake: PagerDutyFake, http: HttpClient, current: str, *previous: str) -> Sender:
+    config = {"kind": "pagerduty", "routing_key": current, "previous_routing_keys": list(previous)}
+    return open_channel({**config, "base_url": fake.url}, environment(http))
+
+
+@pytest_asyncio.fixture
+async def http() -> AsyncIterator[HttpClient]:
+    client = HttpClient(IMPATIENT)
+    yield client
+    await client.aclose()
+
+
+async def test_an_incident_stays_with_the_key_that_opened_it_while_new_ones_use_the_new_key(
+    pagerduty: PagerDutyFake, http: HttpClient
+) -> None:
+    pagerduty.routing_keys = {OLD, NEW}
+    opened = await _rotating(pagerduty, http, OLD).send(message())
+    assert opened.reference is not None
+    rotated = _rotating(pagerduty, http, NEW, OLD)
+    for notice in (Notice.ACKNOWLEDGED, Notice.UNACKNOWLEDGED, Notice.RESOLVED):
+        assert (await rotated.send(message(notice, reference=opened.reference))).verdict is Verdict.OK
+    assert pagerduty.alerts == {(OLD, "incidentd-12-1"): "resolved"}
+    again = message(Notice.REOPENED, dedup_key="incidentd-12-2", reference=opened.reference)
+    reopened = await rotated.send(again)
+    assert reopened.reference is not None
+    assert reopened.reference["key"] != opened.reference["key"]
+    assert pagerduty.alerts[NEW, "incidentd-12-2"] == "triggered"
+    assert pagerduty.violations == []
+
+
+async def test_a_reference_names_the_key_without_telling_it(pagerduty: PagerDutyFake, sender: Sender) -> None:
+    reference = (await sender.send(message())).reference
+    assert reference is not None
+    assert reference["dedup_key"] == "incidentd-12-1"
+    assert len(reference["key"]) == 12
+    assert KEY not in repr(reference)
+    assert (await sender.send(message(Notice.ACKNOWLEDGED, reference=reference))).reference is None
+
+
+@pytest.mark.parametrize("notice", [Notice.ACKNOWLEDGED, Notice.RESOLVED])
+async def test_an_end_whose_key_is_not_configured_any_more_is_given_up_with_the_remedy(
+    pagerduty: PagerDutyFake, http: HttpClient, notice: Notice
+) -> None:
+    pagerduty.routing_keys = {OLD, NEW}
+    reference = (await _rotating(pagerduty, http, OLD).send(message())).reference
+    outcome = await _rotating(pagerduty, http, NEW).send(message(notice, reference=reference))
+    assert (outcome.verdict, outcome.code) == (Verdict.TARGET_GONE, "routing_key_gone")
+    assert "previous_routing_keys" in outcome.detail
+    assert len(pagerduty.events) == 1
+
+
+@pytest.mark.parametrize("previous", [(), (OLD,)], ids=["not configured", "deleted at PagerDuty"])
+@pytest.mark.parametrize("notice", [Notice.TRIGGERED, Notice.ESCALATED])
+async def test_a_page_whose_key_is_gone_goes_through_the_current_one(
+    pagerduty: PagerDutyFake, http: HttpClient, notice: Notice, previous: tuple[str, ...]
+) -> None:
+    pagerduty.routing_keys = {OLD}
+    reference = (await _rotating(pagerduty, http, OLD).send(message())).reference
+    pagerduty.routing_keys, pagerduty.alerts = {NEW}, {}
+    outcome = await _rotating(pagerduty, http, NEW, *previous).send(message(notice, reference=reference))
+    assert outcome.verdict is Verdict.OK
+    assert pagerduty.alerts == {(NEW, "incidentd-12-1"): "triggered"}
+
+
+async def test_an_end_through_an_integration_that_was_deleted_does_not_break_the_channel(
+    pagerduty: PagerDutyFake, http: HttpClient
+) -> None:
+    pagerduty.routing_keys = {OLD}
+    reference = (await _rotating(pagerduty, http, OLD).send(message())).reference
+    pagerduty.routing_keys = {NEW}
+    outcome = await _rotating(pagerduty, http, NEW, OLD).send(message(Notice.RESOLVED, reference=reference))
+    assert outcome.verdict is Verdict.TARGET_GONE
+    assert OLD not in repr(outcome)
+
+
+async def test_a_page_that_may_have_arrived_is_repeated_through_the_same_key(
+    pagerduty: PagerDutyFake, http: HttpClient
+) -> None:
+    pagerduty.routing_keys = {OLD, NEW}
+    pagerduty.script([Answer(hang=True)])
+    outcome = await _rotating(pagerduty, http, OLD).send(message())
+    assert outcome.verdict is Verdict.AMBIGUOUS
+    assert (
+        await _rotating(pagerduty, http, NEW, OLD).send(message(reference=outcome.reference))
+    ).verdict is Verdict.OK
+    assert pagerduty.alerts == {(OLD, "incidentd-12-1"): "triggered"}
+
+
+@pytest.mark.parametrize("minimal", [False, True], ids=["full", "minimal"])
+def test_a_page_in_place_of_another_channel_says_so(minimal: bool) -> None:
+    details = _event(message(fallback_of="ops-slack", minimal=minimal))["payload"]["custom_details"]
+    assert "ops-slack" in details["stand_in"]
+    assert "stand_in" not in _event(message())["payload"]["custom_details"]
+
+
+def test_the_operators_own_words_stand_in_summary_and_details() -> None:
+    event = _event(message(texts=Texts("Checkout: look at once", "Ask the shop team")))
+    assert event["payload"]["summary"] == "[INC-12] Checkout: look at once"
+    assert event["payload"]["custom_details"]["text"] == "Ask the shop team"
+
+
+async def test_pagerduty_is_not_told_of_a_missed_page(pagerduty: PagerDutyFake, sender: Sender) -> None:
+    outcome = await sender.send(message(Notice.MISSED))
+    assert (outcome.verdict, outcome.code) == (Verdict.OK, "not_applicable")
+    assert pagerduty.requests == []

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from incidentd.channels.base import HttpAnswer
 from incidentd.channels.http import HttpClient
 from incidentd.channels.webhook import WebhookConfig, judge, render
-from incidentd.clock import FixedClock
+from incidentd.clock import FixedClock, SystemClock
 from incidentd.domain.incident import Incident, State
-from incidentd.domain.notification import IncidentView, Message, Verdict
+from incidentd.domain.notification import IncidentView, Message, Notice, Texts, Verdict
 from incidentd.web.present import incident_json
 from tests.channels.support import (
     IMPATIENT,
@@ -59,6 +60,20 @@ async def test_the_receiver_accepts_generated_configured_and_rotated_secrets(sec
     await http.aclose()
 
 
+async def test_the_specifications_own_library_verifies_each_secret_during_a_rotation() -> None:
+    clock, http = SystemClock(), HttpClient(IMPATIENT)
+    async with WebhookFake(now=clock.now) as fake:
+        config: dict[str, object] = {"kind": "webhook", "url": fake.url, "secret": [SECRET, OLD]}
+        await open_channel(config, environment(http, clock=clock)).send(message())
+        (received,) = fake.requests
+        for secret in (SECRET, OLD):
+            verified = Webhook(secret).verify(received.body, dict(received.headers))
+            assert verified["type"] == "incident.triggered"
+        with pytest.raises(WebhookVerificationError):
+            Webhook(SECRET).verify(received.body.replace(b"critical", b"info"), dict(received.headers))
+    await http.aclose()
+
+
 async def test_a_wrong_secret_is_seen_by_the_receiver_and_a_redirect_is_not_followed() -> None:
     clock, http = FixedClock(NOW), HttpClient(IMPATIENT)
     async with WebhookFake(now=clock.now) as fake:
@@ -86,6 +101,21 @@ def test_the_body_has_the_documented_fields() -> None:
         " incident_id"
     )
     assert "alerts_truncated" not in body["data"]
+
+
+@pytest.mark.parametrize("notice", Notice)
+def test_every_notice_has_a_type_of_the_contract_and_carries_the_current_state(notice: Notice) -> None:
+    body = _body(message(notice, incident=incident(state="resolved")))
+    missed = notice is Notice.MISSED
+    assert body["type"] == f"incident.{'updated' if missed else notice}"
+    assert body["data"].get("missed_page", False) is missed
+    assert body["data"]["incident"]["state"] == "resolved"
+
+
+def test_an_event_that_stands_in_names_the_other_channel_and_texts_change_nothing() -> None:
+    said = message(fallback_of="ops-slack", texts=Texts(title="mine", body="mine"))
+    assert _body(said)["data"].pop("fallback_of") == "ops-slack"
+    assert b"mine" not in render(CONFIG, said).content
 
 
 @pytest.mark.parametrize("runbook", ["https://runbooks.example.com/x", ""])
@@ -140,7 +170,10 @@ def test_whatever_an_alert_says_the_body_stays_below_20_kb(text: str) -> None:
         (429, {"retry-after": "soon"}, Verdict.THROTTLED, None),
         (429, {"retry-after": "999999999"}, Verdict.THROTTLED, 86_400),
         (500, {}, Verdict.RETRY, None),
-        (502, {}, Verdict.RETRY, None),
+        (502, {}, Verdict.THROTTLED, None),
+        (502, {"retry-after": "30"}, Verdict.THROTTLED, 30),
+        (504, {}, Verdict.THROTTLED, None),
+        (503, {}, Verdict.RETRY, None),
         (503, {"retry-after": "Fri, 20 Nov 2026 10:16:00 GMT"}, Verdict.THROTTLED, 60),
         (503, {"retry-after": "Fri, 20 Nov 2026 09:00:00 GMT"}, Verdict.THROTTLED, 0),
         (504, {"retry-after": "1"}, Verdict.THROTTLED, 1),
@@ -176,4 +209,4 @@ def test_the_target_shows_the_host_alone() -> None:
         {"kind": "webhook", "url": "https://hooks.example.com:8443/T0KEN?k=v"},
         environment(HttpClient(IMPATIENT)),
     )
-    assert sender.target == "https://hooks.example.com:8443"
+    assert sender.targets == ("https://hooks.example.com:8443",)

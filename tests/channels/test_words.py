@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -67,13 +68,56 @@ def test_facts_leave_out_what_is_not_known() -> None:
     ],
 )
 def test_only_web_addresses_become_links(address: str) -> None:
-    links = words.links(message(incident=incident(url=address, runbook_url=None)))
-    assert links == ()
+    written = {"runbook_url": address, "dashboard_url": address, "silence_url": address}
+    lost = alert(generator_url=address, annotations=written)
+    view = incident(url=address, runbook_url=None, silence_url=address)
+    assert words.links(message(incident=view, alerts=(lost,))) == ()
 
 
 def test_links_are_percent_encoded() -> None:
     said = message(incident=incident(runbook_url='https://x.example/a b|<c>"\ud800?q=%20'))
     assert words.links(said)[1].href == "https://x.example/a%20b%7C%3Cc%3E%22%EF%BF%BD?q=%20"
+
+
+def test_the_links_lead_to_incident_runbook_graph_dashboard_and_silence() -> None:
+    one = alert(annotations={"dashboard_url": "https://grafana.example.com/d/1"})
+    view = incident(
+        silence_url=words.silence_url("https://am.example.com/", {"alertname": "Checkout errors"})
+    )
+    found = words.links(message(incident=view, alerts=(one, alert(2))))
+    assert [link.text for link in found] == ["Open INC-12", "Runbook", "Graph", "Dashboard", "Silence"]
+    assert found[4].href == (
+        "https://am.example.com/#/silences/new?filter=%7Balertname%3D%22Checkout%20errors%22%7D"
+    )
+
+
+def test_the_runbook_and_silence_of_the_alert_stand_in_for_what_the_incident_does_not_know() -> None:
+    own = {"runbook_url": "https://r.example/1", "silence_url": "https://grafana.example/silence"}
+    said = message(incident=incident(runbook_url=None), alerts=(alert(annotations=own),))
+    assert [link.href for link in words.links(said) if link.text in {"Runbook", "Silence"}] == list(
+        own.values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "matchers"),
+    [
+        ({"a": "1", "b": "2"}, '{a="1",b="2"}'),
+        ({"a": 'say "x"\\y\n&/#', "empty": ""}, '{a="say \\"x\\"\\\\y\\n&/#"}'),
+        ({"k8s.pod": "web"}, '{"k8s.pod"="web"}'),
+    ],
+)
+def test_a_silence_matches_exactly_the_labels(labels: dict[str, str], matchers: str) -> None:
+    url = words.silence_url("https://am.example.com/prefix", labels)
+    assert url is not None
+    start, _, filled = url.partition("?filter=")
+    assert start == "https://am.example.com/prefix/#/silences/new"
+    assert unquote(filled) == matchers
+    assert not set(filled) & set('{}"=&/# ')
+
+
+def test_nothing_to_match_makes_no_silence() -> None:
+    assert words.silence_url("https://am.example.com", {"a": ""}) is None
 
 
 def test_an_alert_without_a_summary_shows_its_labels() -> None:

@@ -153,7 +153,7 @@ def test_runbook_prints_only_web_links_and_each_once(run: Run, server: FakeServe
 
 def test_alerts_deliveries_and_quarantine_are_listed(run: Run, server: FakeServer) -> None:
     server.alerts = [ALERT]
-    assert "HighLatency" in run("alerts", "--status", "firing", "--source", "main").stdout
+    assert "HighLatency" in run("alerts", "--status", "firing", "--incident", "INC-12").stdout
     server.answers["/api/v1/deliveries"] = server.page([delivery(state="dead", last_error="timeout")])
     assert "timeout" in run("deliveries", "--dead", "--incident", "INC-12").stdout
     item = {
@@ -166,7 +166,7 @@ def test_alerts_deliveries_and_quarantine_are_listed(run: Run, server: FakeServe
     server.answers["/api/v1/quarantine"] = server.page([item])
     assert "no labels" in run("quarantine").stdout
     urls = [url for _, url, _ in server.requests]
-    assert urls[0] == "/api/v1/alerts?status=firing&source=main"
+    assert urls[0] == "/api/v1/alerts?status=firing&incident=12"
     assert urls[1] == "/api/v1/deliveries?state=dead&incident=12"
 
 

@@ -23,6 +23,7 @@ def _environment(path: Path) -> dict[str, str]:
     return env | {
         "TICKETS_URL": "https://tickets.example/hook",
         "TICKETS_SIGNING_SECRET": "whsec_" + "QUJD" * 12,
+        "NTFY_URL": "ntfys://ops-alerts",
     }
 
 
@@ -76,7 +77,7 @@ def test_the_schema_refuses_unknown_keys_and_bad_names() -> None:
 
 def test_the_keys_of_a_place_are_known() -> None:
     raw = {"channels": {"a": {"kind": "console"}, "b": {"kind": "nonsense"}}}
-    assert known_keys(("channels", "a"), raw) == ("kind",)
+    assert known_keys(("channels", "a"), raw) == ("kind", "fallback", "texts")
     assert known_keys(("channels", "b"), raw) == ()
     assert "matchers" in known_keys(("route", "routes", 0, "routes", 7), {})
     assert known_keys(("server", "port", "deeper"), {}) == ()

@@ -70,7 +70,10 @@ def test_channels_and_alerts_that_no_route_reaches_are_warned_about(tmp_path: Pa
 def test_alertmanagers_are_noted_and_not_asked_yet(tmp_path: Path) -> None:
     text = "sources: {a: {}, b: {alertmanagers: ['http://am:9093']}}"
     assert _warnings(tmp_path, text) == [
-        "sources.b.alertmanagers: accepted, but not acted upon by this version"
+        (
+            "sources.b.alertmanagers: the first is used in links to silences; "
+            "asking them is not acted upon by this version"
+        )
     ]
 
 
@@ -85,3 +88,50 @@ slo: [{name: api, objective: 99.9}]
         f"{section}: accepted, but not acted upon by this version"
         for section in ("users", "schedules", "escalation", "slo")
     ]
+
+
+def test_a_fallback_counts_as_told_and_texts_of_a_webhook_are_pointless(tmp_path: Path) -> None:
+    text = """
+channels:
+  a: {kind: console, fallback: [b]}
+  b: {kind: webhook, url: "${URL}", texts: {title: "{severity}"}}
+route: {notify: [a]}
+"""
+    assert _warnings(tmp_path, text, URL="https://hooks.example") == [
+        "channels.b.texts: change nothing, for a webhook carries data; delete them"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("route", "places"),
+    [
+        ("{notify: [phones]}", ["route.notify"]),
+        ("{notify: [phones, other]}", []),
+        ("{notify: [backed]}", []),
+        ("{notify: [other], routes: [{notify: [phones]}]}", ["route.routes.0.notify"]),
+        (
+            "{notify: [phones], routes: [{matchers: ['team=\"a\"']}]}",
+            ["route.notify", "route.routes.0.notify"],
+        ),
+        (
+            "{notify: [other], routes: [{matchers: ['severity=\"page\"'], notify: [phones]}]}",
+            ["route.routes.0.notify"],
+        ),
+        ("{notify: [other], routes: [{matchers: ['severity=\"warning\"'], notify: [phones]}]}", []),
+        ("{notify: [other], routes: [{matchers: ['severity!~\"critical|page\"'], notify: [phones]}]}", []),
+        ("{notify: [other], routes: [{notify: []}]}", []),
+    ],
+)
+def test_apprise_as_the_only_way_for_critical_alerts_is_warned_about(
+    tmp_path: Path, route: str, places: list[str]
+) -> None:
+    text = f"""
+severity: {{map: {{page: critical}}}}
+channels:
+  phones: {{kind: apprise, urls: ["${{NTFY}}"]}}
+  backed: {{kind: apprise, urls: ["${{NTFY}}"], fallback: [other]}}
+  other: {{kind: console}}
+route: {route}
+"""
+    found = [line for line in _warnings(tmp_path, text, NTFY="ntfys://ops") if "apprise does not" in line]
+    assert [line.partition(":")[0] for line in found] == places

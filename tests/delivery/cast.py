@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from incidentd.channels.base import Sender
 from incidentd.clock import FixedClock
+from incidentd.delivery.traits import Traits
 from incidentd.delivery.worker import Limits, Worker
 from incidentd.domain import response
 from incidentd.domain.incident import Change, Incident
@@ -72,6 +74,10 @@ class FakeSender:
         return [message.notice.value for message in self.heard]
 
 
+MACHINE = {"chat": Traits(people=False)}
+"""A channel that is told each transition."""
+
+
 def rules_for(channels: Iterable[str]) -> Rules:
     names = tuple(channels)
     return Rules(Route(notify=names), dict.fromkeys(names, ("#ops",)))
@@ -95,6 +101,8 @@ class Office:
         *,
         store: Store | None = None,
         jitter: float = 0.5,
+        traits: Mapping[str, Traits] | None = None,
+        **more: Any,
     ) -> Worker:
         """Build and start a worker."""
         worker = Worker(
@@ -107,6 +115,8 @@ class Office:
             public_url="http://inc.example/",
             limits=Limits(),
             jitter=lambda: jitter,
+            traits=traits,
+            **more,
         )
         worker.start()
         self.workers.append(worker)

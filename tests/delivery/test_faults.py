@@ -8,21 +8,31 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import event
 
-from incidentd.delivery.claim import Claim, claim
+from incidentd.delivery.claim import Claim, Taking, claim
 from incidentd.delivery.settle import Settled, decide, record
+from incidentd.delivery.traits import Plan
+from incidentd.domain.destination import Destination, DestinationState
 from incidentd.domain.notification import DeliveryState
 from incidentd.store import leases
+from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Store, Tx
 from incidentd.store.errors import StoreUnavailableError
 from tests.acceptance.waiting import until
 from tests.delivery.cast import NOW, OK, RETRY, FakeSender, Office, create_schema, rules_for
 
 T = TypeVar("T")
-LEASE = timedelta(seconds=15)
+LEASE = timedelta(seconds=25)
 
 
 def take(tx: Tx, owner: str, limit: int = 10) -> Claim:
-    return claim(tx, "chat", pages=True, owner=owner, now=NOW, lease_until=NOW + LEASE, limit=limit)
+    return claim(tx, Taking("chat", pages=True, owner=owner, now=NOW, lease_until=NOW + LEASE, limit=limit))
+
+
+async def written(office: Office, settled: list[Settled], unstarted: list[Delivery]) -> set[int]:
+    """The rows that `record` wrote."""
+    well = Destination("chat", DestinationState.OK, NOW)
+    recorded = await office.store.write(lambda tx: record(tx, well, settled, unstarted, Plan(), NOW))
+    return recorded.ours
 
 
 async def test_a_hung_channel_holds_up_no_other(office: Office) -> None:
@@ -64,7 +74,7 @@ async def test_a_send_without_end_counts_as_ambiguous_and_is_repeated_with_the_s
     office.hire({"chat": chat})
     await office.declare()
     await chat.spoken_to.wait()
-    await office.later(12.5)
+    await office.later(21.5)
     [row] = await office.rows()
     assert (row.state, row.last_error) == (
         DeliveryState.PENDING,
@@ -114,7 +124,7 @@ async def test_what_a_dead_daemon_had_leased_is_sent_by_the_next(office: Office)
     if office.store.postgresql:
         # Another replica may be sending it: it is ours when the lease has ended.
         assert chat.heard == []
-        await office.later(16)
+        await office.later(26)
         await office.settled()
     assert chat.notices() == ["triggered"]
     assert (await office.rows())[0].attempts == 2
@@ -127,12 +137,12 @@ async def test_a_result_from_a_lost_lease_changes_nothing(office: Office) -> Non
     [new] = (await office.store.write(lambda tx: take(tx, "quick"))).leased
     assert (new.delivery.generation, new.delivery.attempts) == (2, 2)
     old = Settled(late.delivery, RETRY, decide(RETRY, late.delivery, NOW, 0.5))
-    assert await office.store.write(lambda tx: record(tx, [old], [late.delivery], NOW)) == set()
+    assert await written(office, [old], [late.delivery]) == set()
     [row] = await office.rows()
     assert (row.state, row.attempts, row.last_error) == (DeliveryState.LEASED, 2, None)
     now = Settled(new.delivery, OK, decide(OK, new.delivery, NOW, 0.5))
-    assert await office.store.write(lambda tx: record(tx, [now], [], NOW)) == {row.id}
-    assert await office.store.write(lambda tx: record(tx, [old], [], NOW)) == set()
+    assert await written(office, [now], []) == {row.id}
+    assert await written(office, [old], []) == set()
     assert await office.states() == [("triggered", "sent")]
 
 

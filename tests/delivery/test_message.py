@@ -29,3 +29,11 @@ def test_the_message_links_to_the_incident() -> None:
     assert message.incident.url == "http://inc.example/api/v1/incidents/3"
     assert message.incident.ref == "INC-3"
     assert message.reference == {"ts": "1"}
+
+
+def test_the_message_links_to_the_silence_form_of_its_source_where_that_is_known() -> None:
+    claimed = Claimed(DELIVERY, incident(labels={"alertname": "Down"}), (), None, NOW)
+    known = {"main": "http://am.example.com:9093"}
+    said = build(claimed, instance="i", public_url="http://x", alertmanagers=known).incident
+    assert said.silence_url == "http://am.example.com:9093/#/silences/new?filter=%7Balertname%3D%22Down%22%7D"
+    assert build(claimed, instance="i", public_url="http://x").incident.silence_url is None

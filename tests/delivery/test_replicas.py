@@ -53,7 +53,7 @@ async def test_the_rows_of_a_worker_that_died_are_sent_by_the_other(pg_office: O
     pg_office.hire({"chat": alive}, "w-2", store=other)
     await pg_office.settled()
     assert alive.heard == []
-    pg_office.clock._now += timedelta(seconds=16)
+    pg_office.clock._now += timedelta(seconds=26)
     await pg_office.settled()
     await pg_office.settled()
     assert [m.delivery_id for m in alive.heard] == [m.delivery_id for m in dead.heard]

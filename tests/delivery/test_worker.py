@@ -5,7 +5,7 @@ from datetime import timedelta
 from incidentd.domain.notification import DeliveryState, Outcome, Verdict
 from incidentd.store import outbox
 from incidentd.store.outbox import NewDelivery
-from tests.delivery.cast import BROKEN, GONE, NOW, OK, REJECTED, RETRY, FakeSender, Office
+from tests.delivery.cast import BROKEN, GONE, MACHINE, NOW, OK, REJECTED, RETRY, FakeSender, Office
 
 
 async def test_a_page_is_sent_at_once_and_counted(office: Office) -> None:
@@ -35,7 +35,7 @@ async def test_waking_the_worker_is_enough_to_have_a_new_row_sent(office: Office
 
 async def test_the_end_waits_for_its_page_that_is_tried_again(office: Office) -> None:
     chat = FakeSender(RETRY, RETRY)
-    office.hire({"chat": chat})
+    office.hire({"chat": chat}, traits=MACHINE)
     number = await office.declare()
     await office.settled()
     await office.end(number)
@@ -54,7 +54,7 @@ async def test_a_page_that_never_left_is_still_sent_when_its_alerts_ended_by_the
     number = await office.declare()
     await office.end(number)
     chat = FakeSender()
-    office.hire({"chat": chat})
+    office.hire({"chat": chat}, traits=MACHINE)
     await office.settled()
     assert chat.notices() == ["triggered", "resolved"]
 

@@ -1,9 +1,14 @@
-"""A fake PagerDuty Events API v2 that keeps the state of alerts: it sees zombie pages and lost resolves."""
+"""A fake PagerDuty: an Events API v2 that keeps the state of alerts, so that it sees zombie pages and lost resolves,
+and a webhook subscription, version 3, that tells what people do there.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -94,3 +99,90 @@ def _judge_links(event: dict[str, Any]) -> Iterator[str]:
         for address in (*addresses, event.get("client_url", "http://"))
     ):
         yield "a link is neither http nor https"
+
+
+Agent = dict[str, str] | None
+BOB: Agent = {"id": "PBOB", "summary": "Bob Builder", "type": "user_reference"}
+INTEGRATION: Agent = {"id": "PXMQRWJ", "summary": "Events API V2", "type": "inbound_integration_reference"}
+"""Who acts when an event came in with a routing key."""
+AUTOMATION: Agent = None
+_STATUS = {"incident.acknowledged": "acknowledged", "incident.resolved": "resolved"}
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """One webhook as PagerDuty sends it, and sends it again."""
+
+    body: bytes
+    headers: dict[str, str]
+
+    def but(self, **headers: str) -> Webhook:
+        """The same with other headers, named with underscores."""
+        return replace(
+            self, headers=self.headers | {name.replace("_", "-"): v for name, v in headers.items()}
+        )
+
+
+class Subscription:
+    """A webhook subscription: it signs with each of its `secrets`, of which it has two while one is rotated."""
+
+    def __init__(self, *secrets: str) -> None:
+        self.secrets = secrets
+        self._count = 0
+
+    def webhook(self, event_type: str, key: str, at: datetime, agent: Agent = BOB, **data: Any) -> Webhook:
+        """What is sent when `event_type` happens at `at` to the incident with the incident_key `key`."""
+        self._count += 1
+        status = _STATUS.get(event_type, "triggered")
+        about: dict[str, Any] = {
+            "id": f"P-{key}",
+            "type": "incident",
+            "status": status,
+            "incident_key": key,
+            "title": "Down",
+        }
+        about |= {"assignees": [BOB], "priority": None, "resolve_reason": None}
+        return self.signed(_event(f"01E{self._count:05}", event_type, at, agent, about | data))
+
+    def note(self, key: str, at: datetime, text: str) -> Webhook:
+        """What is sent when Bob writes a note: it names the incident by its id alone."""
+        self._count += 1
+        about = {"id": f"P-{key}", "summary": "Down", "type": "incident_reference"}
+        data = {
+            "incident": about,
+            "id": "P2LA89X",
+            "content": text,
+            "trimmed": False,
+            "type": "incident_note",
+        }
+        return self.signed(_event(f"01E{self._count:05}", "incident.annotated", at, BOB, data))
+
+    def signed(self, event: dict[str, Any], delivery: str = "") -> Webhook:
+        """Any event, signed."""
+        return self.signed_body(
+            json.dumps({"event": event}).encode(), delivery or f"delivery-of-{event.get('id')}"
+        )
+
+    def signed_body(self, body: bytes, delivery: str) -> Webhook:
+        """Any bytes, signed."""
+        made = [hmac.new(secret.encode(), body, hashlib.sha256).hexdigest() for secret in self.secrets]
+        headers = {
+            "Content-Type": "application/json",
+            "X-PagerDuty-Signature": ",".join(f"v1={each}" for each in made),
+            "X-Webhook-Id": delivery,
+        }
+        return Webhook(body, headers)
+
+
+def _event(
+    event_id: str, event_type: str, at: datetime, agent: Agent, data: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "id": event_id,
+        "event_type": event_type,
+        "resource_type": "incident",
+        "occurred_at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "agent": agent,
+        "client": {"name": "PagerDuty"},
+        "data": data,
+    }

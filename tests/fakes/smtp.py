@@ -33,13 +33,21 @@ class Mail:
 class SmtpFake:
     """`async with SmtpFake() as relay`, then `relay.host`, `relay.port`, `relay.mails`."""
 
-    def __init__(self, login: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        login: tuple[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        *,
+        implicit: bool = False,
+    ) -> None:
+        """`tls` is offered by STARTTLS and then required, or with `implicit` spoken from the first byte."""
         self.host = "127.0.0.1"
         self.port = 0
         self.mails: list[Mail] = []
         self.violations: list[str] = []
         self._login = login
-        self._tls = tls
+        self._tls = None if implicit else tls
+        self._wrapped = tls if implicit else None
         self._script: dict[str, deque[str]] = {}
         self._leaving = asyncio.Event()
         self._arrived = asyncio.Condition()
@@ -55,7 +63,7 @@ class SmtpFake:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._protocol, self.host, 0)
+        self._server = await loop.create_server(self._protocol, self.host, 0, ssl=self._wrapped)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -104,7 +112,7 @@ class SmtpFake:
         self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         fixed = self._script.get(f"RCPT:{address}")
-        answer = fixed[0] if fixed else await self._answer("RCPT", server)
+        answer = await self._give(fixed[0] if fixed else self._next("RCPT"), server)
         if answer.startswith("2"):
             envelope.rcpt_tos.append(address)
         return answer
@@ -124,8 +132,13 @@ class SmtpFake:
         return answer
 
     async def _answer(self, command: str, server: SMTP) -> str:
+        return await self._give(self._next(command), server)
+
+    def _next(self, command: str) -> str:
         waiting = self._script.get(command)
-        answer = waiting.popleft() if waiting else "250 2.0.0 fine"
+        return waiting.popleft() if waiting else "250 2.0.0 fine"
+
+    async def _give(self, answer: str, server: SMTP) -> str:
         if answer == HANG:
             await self._leaving.wait()
         if answer in {DROP, HANG} and isinstance(server.transport, asyncio.Transport):

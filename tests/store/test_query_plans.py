@@ -113,7 +113,7 @@ def delivery(tx: Tx) -> None:
     rows: list[Delivery] = []
     for pages in (True, False):
         rows += outbox.claimable(tx, "console", pages=pages, now=NOW + DAY, limit=10)
-        leases.lease(tx, [row.id for row in rows], "me", NOW + DAY)
+        leases.lease(tx, [row.id for row in rows], "me", NOW, NOW + DAY)
         outbox.is_due(tx, "console", pages=pages, now=NOW)
         outbox.next_due(tx, "console", pages=pages, now=NOW)
     numbers = [row.incident_id for row in rows]

@@ -6,7 +6,7 @@ import pytest
 
 from incidentd.domain.incident import Entry, State
 from incidentd.domain.severity import Severity
-from incidentd.store import alerts, incidents, quarantine, settings, timeline, tokens
+from incidentd.store import alert_views, alerts, incidents, quarantine, settings, timeline, tokens
 from incidentd.store.engine import Store, Tx
 from incidentd.store.incidents import Search
 from incidentd.store.prepared import Ids
@@ -128,14 +128,14 @@ async def test_alerts_are_shown_as_they_were_in_their_incident(store: Store) -> 
     await store.write(lambda tx: receive(tx, [post(alert(1), alert(2, firing=False))], RULES, NOW))
     await store.write(lambda tx: receive(tx, [post(alert(1, firing=False))], RULES, NOW + MINUTE))
     (number,) = [i.id for i in await store.read(lambda tx: incidents.search(tx, Search()))]
-    (view,) = await store.read(lambda tx: alerts.of_incident(tx, number, 10))
+    (view,) = await store.read(lambda tx: alert_views.of_incident(tx, number, 10))
     assert (view.status, view.ends_at, view.annotations) == (
         "resolved",
         NOW + MINUTE,
         {"summary": "alert 1 ✓"},
     )
     found = await store.read(
-        lambda tx: alerts.search(tx, status="resolved", source="main", fingerprint=None, before=None, limit=9)
+        lambda tx: alert_views.search(tx, status="resolved", source="main", limit=9)
     )
     assert [(each.fingerprint[-1], placed) for _, each, placed in found] == [("2", None), ("1", number)]
 

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from incidentd.channels.http import HttpClient
 from incidentd.clock import SystemClock
 from incidentd.config import Config
 from incidentd.delivery.worker import ChannelHealth
@@ -60,10 +61,18 @@ class DirectIntake:
     daemon: Daemon
     failure: Exception | None = None
     posts: list[Submission] = field(default_factory=list)
+    full: bool = False
+    gate: asyncio.Event | None = None
+    """Posts wait until it is set."""
+
+    def refuses(self, source: str) -> bool:
+        return self.full and source != ""
 
     async def submit(self, submission: Submission) -> Receipt:
         if self.failure is not None:
             raise self.failure
+        if self.gate is not None:
+            await self.gate.wait()
         self.posts.append(submission)
         context = self.daemon.context
         rules, now = context.rules, context.clock.now()
@@ -84,6 +93,11 @@ class FlakyStore(Store):
             raise StoreUnavailableError("disk I/O error at /var/lib")
         return await super().read(query)
 
+    async def read_now(self, query: Callable[[Tx], T]) -> T:
+        if self.reads_fail:
+            raise StoreUnavailableError("disk I/O error at /var/lib")
+        return await super().read_now(query)
+
     async def write(self, work: Callable[[Tx], T]) -> T:
         self.writes += 1
         if self.writes_fail:
@@ -97,17 +111,19 @@ class Daemon:
     def __init__(self, config: Config, store: FlakyStore) -> None:
         self.store = store
         self.clock = MovableClock()
+        self.http = HttpClient()
         self.intake = DirectIntake(self)
         self.changes: list[Change] = []
         self.health: list[ChannelHealth] = []
         self.reload_problems: list[str] = []
         self.context = Context(
             config=config,
-            rules=rules_of(config, {"console": "stdout"}),
+            rules=rules_of(config, {"console": ("stdout",)}),
             store=store,
             intake=self.intake,
             clock=self.clock,
             metrics=Metrics(),
+            http=self.http,
             changed=self.changes.extend,
             channel_health=lambda: self.health,
             reload=self._reload,
@@ -127,8 +143,7 @@ class Daemon:
 
     async def noted(self) -> None:
         """Wake the event streams, as the daemon does after a commit."""
-        async with self.context.noted:
-            self.context.noted.notify_all()
+        self.context.noted.ring()
 
     async def call(
         self,
@@ -243,6 +258,7 @@ async def running(config: Config, *, header_seconds: float = 5.0) -> AsyncIterat
             yield daemon
     finally:
         await runner.cleanup()
+        await daemon.http.aclose()
         await store.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 from incidentd.config import Scope
 from incidentd.store import tokens as token_store
 from incidentd.web.local import loopback_host
-from incidentd.web.op import PUBLIC, Op
+from incidentd.web.op import LINK, PUBLIC, SIGNED, Op
 from incidentd.web.routes import OPS
 from tests.web.conftest import TOKENS, Daemon, Start, webhook
 
@@ -21,6 +21,7 @@ PUBLIC_PATHS = {
     "/health/live",
     "/health/ready",
     "/api/v1/openapi.json",
+    "/ack.css",
 }
 
 
@@ -51,7 +52,10 @@ async def test_each_scope_opens_its_own_routes_and_admin_all(daemon: Daemon, op:
     for method in op.methods:
         for scope in (None, "wrong-wrong-wrong-wrong", *Scope):
             answer, _ = await daemon.call(method, path_of(op), token=scope)
-            if op.access == PUBLIC or scope in {op.access, Scope.ADMIN}:
+            if op.access == SIGNED:
+                # No token opens what only the vendor may post.
+                assert (answer.status, "WWW-Authenticate" in answer.headers) == (401, True)
+            elif op.access in {PUBLIC, LINK} or scope in {op.access, Scope.ADMIN}:
                 assert answer.status not in {401, 403}
             else:
                 assert answer.status == (403 if scope in TOKENS else 401)

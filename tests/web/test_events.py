@@ -128,6 +128,36 @@ async def test_a_stream_ends_within_five_seconds_of_the_revocation_of_its_token(
             assert await stream.answer.content.read() == b""
 
 
+async def test_a_stream_ends_at_once_when_its_process_hears_of_the_revocation(daemon: Daemon) -> None:
+    token = await daemon.new_token("reader", ["read"])
+    async with listening(daemon) as other, listening(daemon, Authorization=f"Bearer {token}") as stream:
+        await daemon.context.store.write(lambda tx: token_store.revoke(tx, "reader", daemon.clock.now()))
+        await daemon.desk.auth.refresh()  # as any request does every five seconds
+        async with asyncio.timeout(0.9):
+            assert await stream.answer.content.read() == b""
+        await daemon.alert(alert("Down"))
+        await daemon.noted()
+        assert (await other.event())["kind"] == "triggered"
+
+
+async def test_a_stream_ends_at_once_when_a_reload_takes_its_token_away(daemon: Daemon) -> None:
+    async with listening(daemon) as stream:
+        config = daemon.context.config
+        auth = config.auth.model_copy(update={"tokens": config.auth.tokens[:1]})
+        daemon.context.config = config.model_copy(update={"auth": auth})
+        await daemon.noted()
+        async with asyncio.timeout(0.9):
+            assert await stream.answer.content.read() == b""
+
+
+async def test_a_stream_outlives_tokens_that_cannot_be_looked_up(daemon: Daemon) -> None:
+    token = await daemon.new_token("reader", ["read"])
+    async with listening(daemon, Authorization=f"Bearer {token}") as stream:
+        daemon.store.reads_fail = True
+        daemon.clock.ahead += timedelta(seconds=15)
+        assert await stream.block() == [": ping"]
+
+
 async def test_a_stream_ends_when_its_token_expires(daemon: Daemon) -> None:
     soon = daemon.clock.now() + timedelta(seconds=30)
     token = await daemon.new_token("reader", ["read"], expires_at=soon)

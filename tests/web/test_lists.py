@@ -31,6 +31,30 @@ async def test_alerts_are_found_by_status_source_and_fingerprint(daemon: Daemon)
     assert (await daemon.get("/api/v1/alerts?status=odd"))[0].status == 400
 
 
+async def test_all_alerts_of_an_incident_are_found_page_by_page_as_they_were_in_it(daemon: Daemon) -> None:
+    one = {"service": "checkout"}
+    first = "2026-11-20T17:00:00Z"
+    await daemon.alert(
+        *[alert("Down", start=first, instance=str(n), **one) for n in range(3)], alert("Other")
+    )
+    await daemon.alert(*[alert("Down", "resolved", start=first, instance=str(n), **one) for n in range(3)])
+    daemon.clock.ahead += timedelta(hours=1)
+    await daemon.alert(alert("Down", start="2026-11-20T18:00:00Z", instance="0", **one))
+    answer, page = await daemon.get("/api/v1/alerts?incident=INC-1&limit=2")
+    assert answer.status == 200
+    answers.AlertPage.model_validate(page)
+    _, rest = await daemon.get(f"/api/v1/alerts?incident=1&limit=2&cursor={page['next_cursor']}")
+    found = [*page["items"], *rest["items"]]
+    assert [item["labels"]["instance"] for item in found] == ["2", "1", "0"]
+    # That one of them fires again belongs to another incident.
+    assert {(i["status"], i["starts_at"], i["incident_id"]) for i in found} == {("resolved", first, 1)}
+    _, again = await daemon.get("/api/v1/alerts?incident=3&status=firing")
+    assert [(i["labels"]["instance"], i["incident_id"]) for i in again["items"]] == [("0", 3)]
+    assert (await daemon.get("/api/v1/alerts?incident=1&status=firing"))[1]["items"] == []
+    assert (await daemon.get("/api/v1/alerts?incident=99"))[1]["items"] == []
+    assert (await daemon.get("/api/v1/alerts?incident=x"))[0].status == 400
+
+
 async def test_the_quarantine_shows_what_was_set_aside(daemon: Daemon) -> None:
     data = await daemon.alert({"status": "odd", "labels": {"alertname": "Bad"}})
     _, page = await daemon.get("/api/v1/quarantine")
@@ -75,7 +99,7 @@ async def _kill(daemon: Daemon, number: int) -> None:
     now = daemon.clock.now()
 
     def work(tx: Tx) -> None:
-        leases.lease(tx, [number], "worker", now + timedelta(minutes=1))
+        leases.lease(tx, [number], "worker", now, now + timedelta(minutes=1))
         leases.settle(
             tx,
             [

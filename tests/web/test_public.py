@@ -30,7 +30,10 @@ async def test_every_answer_has_the_security_headers(daemon: Daemon, token: str 
     calls = [(method, op.path.replace("{id}", "1"), op) for op in OPS for method in op.methods]
     for method, path, _ in [*calls, ("GET", "/nothing", None), ("PATCH", "/health", None)]:
         answer, _body = await daemon.call(method, path, token=token)
+        own_policy = path.startswith("/ack/")  # a narrower one: tests of that page look at it
         for name, value in SECURITY.items():
+            if own_policy and name == "Content-Security-Policy":
+                continue
             assert answer.headers[name] == value, path
         assert answer.headers["X-Request-ID"]
         assert "charset=utf-8" in answer.headers["Content-Type"]

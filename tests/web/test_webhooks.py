@@ -169,6 +169,33 @@ async def test_bodies_that_are_too_much_together_are_503_but_one_alone_always_fi
         assert daemon.desk.bodies.used == 0
 
 
+async def test_a_full_queue_is_503_before_the_body_is_read(daemon: Daemon) -> None:
+    daemon.intake.full = True
+    reader, writer = await asyncio.open_connection("127.0.0.1", daemon.port)
+    head = f"POST /webhooks/alertmanager HTTP/1.1\r\nHost: x\r\nAuthorization: {INGEST['Authorization']}\r\n"
+    writer.write(head.encode() + b"Content-Length: 1000\r\n\r\n")
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 503")
+    writer.close()
+
+
+async def test_people_acknowledge_while_more_posts_than_are_taken_wait_for_their_commit(
+    daemon: Daemon,
+) -> None:
+    await daemon.alert(alert())
+    bodies, daemon.intake.gate = daemon.desk.bodies, asyncio.Event()
+    bodies.max_bodies = 20
+    waiting = [asyncio.create_task(daemon.alert(alert(f"A{n}"))) for n in range(20)]
+    await until(lambda: bodies.bodies == 20)
+    answer, _ = await daemon.post("/webhooks/alertmanager", webhook(alert("TooMuch")), "ingest")
+    assert (answer.status, answer.headers["Connection"]) == (503, "close")
+    assert (await daemon.post("/api/v1/incidents/1/acknowledge"))[0].status == 200
+    assert (await daemon.get("/api/v1/incidents"))[0].status == 200
+    daemon.intake.gate.set()
+    await asyncio.gather(*waiting)
+    assert bodies.bodies == 0
+
+
 async def test_a_token_may_name_its_source(start: Start) -> None:
     tokens = [{"name": "o", "token": TOKENS["ingest"], "scopes": ["ingest"], "source": "other"}]
     async with start(auth={"tokens": tokens}) as daemon:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +17,11 @@ from incidentd.clock import FixedClock
 from incidentd.domain.alert import Alert, AlertStatus, fingerprint_of
 from incidentd.domain.routing import Route
 from incidentd.metrics import Metrics
-from incidentd.store import alerts, incidents, quarantine, schema
+from incidentd.store import alert_views, incidents, quarantine, schema
 from incidentd.store.engine import Store
 from incidentd.store.errors import StoreUnavailableError
-from incidentd.workflows.intake import GroupCommit, IntakeFullError
-from incidentd.workflows.receive import Reception, Submission
+from incidentd.workflows.intake import BATCH_ALERTS, GroupCommit, IntakeFullError
+from incidentd.workflows.receive import Receipt, Reception, Submission
 from incidentd.workflows.rules import Rules
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -37,7 +39,11 @@ def poisonous(name: str) -> Alert:
 
 
 def post(*found: Alert) -> Submission:
-    return Submission("main", "r1", found)
+    return Submission(found[0].source, "r1", found)
+
+
+def from_source(source: str, name: str) -> Submission:
+    return post(replace(alert(name), source=source))
 
 
 class Desk:
@@ -61,9 +67,7 @@ class Desk:
             raise self.fail_after
 
     async def names(self) -> set[str]:
-        found = await self.store.read(
-            lambda tx: alerts.search(tx, status=None, source=None, fingerprint=None, before=None, limit=500)
-        )
+        found = await self.store.read(lambda tx: alert_views.search(tx, limit=500))
         return {view.labels["alertname"] for _, view, _ in found}
 
 
@@ -98,6 +102,54 @@ async def test_a_full_queue_refuses_and_keeps_nothing(tmp_path: Path) -> None:
             await d.intake.submit(post(alert("TooMuch")))
         await asyncio.gather(*waiting)
         assert "TooMuch" not in await d.names()
+
+
+@asynccontextmanager
+async def slow_disk(d: Desk) -> AsyncIterator[None]:
+    """Nothing is written before the block ends."""
+    over = threading.Event()
+    writing = asyncio.ensure_future(d.store.write(lambda _: over.wait(30)))
+    try:
+        yield
+    finally:
+        over.set()
+        await writing
+
+
+async def waiting(d: Desk, *posts: Submission) -> list[asyncio.Task[Receipt]]:
+    """The posts, which have come in."""
+    tasks = [asyncio.create_task(d.intake.submit(each)) for each in posts]
+    await asyncio.wait(tasks, timeout=0)
+    return tasks
+
+
+async def test_a_source_that_fills_the_queue_cannot_keep_another_one_out(tmp_path: Path) -> None:
+    async with desk(tmp_path, max_alerts=6) as d:
+        async with slow_disk(d):
+            loud = await waiting(d, from_source("loud", "L"))
+            loud += await waiting(d, *[from_source("loud", f"L{n}") for n in range(5)])
+            assert d.intake.refuses("loud")
+            assert not d.intake.refuses("quiet")
+            quiet = await waiting(d, *[from_source("quiet", f"Q{n}") for n in range(3)])
+            # Both wait: each has half, which the loud one is over and the quiet one has used up.
+            for source in ("loud", "quiet"):
+                with pytest.raises(IntakeFullError):
+                    await d.intake.submit(from_source(source, "TooMuch"))
+        await asyncio.gather(*loud, *quiet)
+        assert not d.intake.refuses("loud")
+        assert d.intake.queued == 0
+        assert "TooMuch" not in await d.names()
+
+
+async def test_small_posts_do_not_wait_for_all_the_large_ones_of_another_source(tmp_path: Path) -> None:
+    async with desk(tmp_path, max_alerts=100_000) as d:
+        large = [post(*[alert(f"L{n}-{i}") for i in range(BATCH_ALERTS)]) for n in range(3)]
+        async with slow_disk(d):
+            storm = [*await waiting(d, large[0]), *await waiting(d, *large[1:])]
+            small = await waiting(d, *[from_source("quiet", f"S{n}") for n in range(20)])
+        await asyncio.gather(*small)
+        assert not storm[2].done()
+        await asyncio.gather(*storm)
 
 
 async def test_one_post_larger_than_the_queue_is_still_taken_when_nothing_waits(tmp_path: Path) -> None:

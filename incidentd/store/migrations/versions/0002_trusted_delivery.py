@@ -15,6 +15,8 @@ _ADDED = {
     "fallback_of": "the page that this one stands in for",
     "fell_back_at": "when somebody else was told in its place",
     "bundled_in": "the message that told of it together with others",
+    "retried_at": "when a person put it back",
+    "leased_at": "of the last attempt: its message says how things stood then",
 }
 
 
@@ -29,6 +31,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'pending'"),
         postgresql_where=sa.text("state = 'pending'"),
     )
+    bundled = sa.text("bundled_in IS NOT NULL")
+    op.create_index(
+        "ix_deliveries_bundled",
+        "deliveries",
+        ["bundled_in"],
+        sqlite_where=bundled,
+        postgresql_where=bundled,
+    )
     _destinations()
     _inbound_events()
     _alerts()
@@ -38,6 +48,7 @@ def downgrade() -> None:
     op.drop_column("alerts", "newest_starts_at")
     op.drop_table("inbound_events")
     op.drop_table("destinations")
+    op.drop_index("ix_deliveries_bundled", "deliveries")
     op.drop_index("ix_deliveries_unanswered", "deliveries")
     for name in _ADDED:
         op.drop_column("deliveries", name)

@@ -1,0 +1,47 @@
+"""Who may act from chat: what is unclear about it, and what deserves a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from incidentd.channels.slack import SlackConfig
+from incidentd.config.document import Document
+from incidentd.config.people import NOT_ACTED_UPON
+from incidentd.config.problems import KeyPath, Problem, dotted
+from incidentd.config.tree import Config
+from incidentd.fields import RESERVED_NAMES
+
+
+def unclear_users(config: Config, document: Document) -> Iterator[Problem]:
+    """Users of whom it could not be told who acted."""
+    seen: dict[str, str] = {}
+    for name, user in config.users.items():
+        if name in RESERVED_NAMES:
+            path: KeyPath = ("users", name)
+            what = f"is reserved for the daemon itself; accepted: any but {', '.join(sorted(RESERVED_NAMES))}"
+            yield Problem(dotted(path), what, document.line(path))
+        first = seen.setdefault(user.slack, name) if user.slack is not None else name
+        if first != name:
+            path = ("users", name, "slack")
+            what = f"is the same as users.{first}.slack; accepted: a member ID of their own for each"
+            yield Problem(dotted(path), what, document.line(path))
+
+
+def idle_sections(config: Config) -> Iterator[str]:
+    """Sections that are there and change nothing, and buttons that nobody may press."""
+    callable_ = [
+        name for name, each in config.channels.items() if isinstance(each, SlackConfig) and each.interactive
+    ]
+    known = any(user.slack for user in config.users.values())
+    for name in callable_:
+        if not known:
+            yield f"channels.{name}: nobody under users has a slack ID, so every button and command is refused"
+    for section in NOT_ACTED_UPON:
+        if not getattr(config, section) or (section == "users" and known and callable_):
+            continue
+        why = (
+            "no Slack channel has a signing_secret or mode: socket, so "
+            if section == "users" and known
+            else ""
+        )
+        yield f"{section}: {why}accepted, but not acted upon by this version"

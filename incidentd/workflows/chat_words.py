@@ -1,0 +1,156 @@
+"""What is answered in chat, as Slack's mrkdwn. Pure; whatever was typed or sent by an alert is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from incidentd.channels.slack_blocks import escape
+from incidentd.channels.words import span, tidy
+from incidentd.config import Config
+from incidentd.domain.incident import ActionRefusedError, Change, Incident, Refusal, State
+from incidentd.ingest.slack import Verb
+
+SHOWN: Final = 20
+"""Incidents in a list."""
+_TITLE: Final = 120
+_NAMES: Final = 20
+_USAGE: Final = """\
+`/incident list`  what is open
+`/incident show INC-12`
+`/incident ack INC-12 [text]`  take it: paging stops
+`/incident resolve INC-12 [--force] [text]`  it is over; `--force` while alerts still fire
+`/incident snooze INC-12 1h [text]`  leave it alone for a while
+`/incident oncall`
+`/incident help`"""
+_DONE: Final = {Verb.ACKNOWLEDGE: "acknowledged", Verb.RESOLVE: "resolved", Verb.SNOOZE: "snoozed"}
+
+
+def usage(problem: str) -> str:
+    """The commands, after what was wrong with the one that came."""
+    return f"{_one_line(problem, 200)}\n{_USAGE}" if problem else _USAGE
+
+
+def unknown_user(user: str) -> str:
+    """The refusal of somebody whom no user of the configuration is."""
+    return (
+        "You are no user of incidentd, so nothing was changed. To be added, give its administrator this for the "
+        f"configuration: `users: {{YOUR-NAME: {{name: Your Name, slack: {user or 'U...'}}}}}`"
+    )
+
+
+def foreign_team() -> str:
+    """The refusal of a workspace that is not the configured one."""
+    return "This workspace is not the one that incidentd is configured for. Nothing was changed."
+
+
+def failed(verb: Verb, incident_id: int) -> str:
+    """The database could not be used."""
+    cli = {Verb.ACKNOWLEDGE: "ack", Verb.RESOLVE: "resolve", Verb.SNOOZE: "snooze"}.get(verb)
+    if cli is None:
+        return ":warning: That failed: the database cannot be read now. Try again."
+    duration = " 1h" if verb is Verb.SNOOZE else ""
+    return (
+        ":warning: That failed, nothing was changed: the database cannot be written now. "
+        f"Try again, or `incidentctl {cli} INC-{incident_id}{duration}`."
+    )
+
+
+def late(incident_id: int) -> str:
+    """The database takes longer than Slack waits."""
+    shown = f" `/incident show INC-{incident_id}` tells whether it was done." if incident_id else ""
+    return f":warning: The database takes longer than Slack waits.{shown}"
+
+
+def done(verb: Verb, change: Sequence[Change], incident: Incident) -> str:
+    """What an act came to; without a change it had been done before."""
+    if change:
+        until = f" until {moment(incident.snoozed_until)}" if incident.snoozed_until else ""
+        return f"INC-{incident.id} {_DONE[verb]}{until if verb is Verb.SNOOZE else ''}."
+    by = {Verb.ACKNOWLEDGE: incident.acknowledged_by, Verb.RESOLVE: incident.resolved_by}.get(verb)
+    said = f" by {_one_line(by, 80)}" if by else ""
+    return f"INC-{incident.id} is {_DONE[verb]} already{said}. Nothing was changed."
+
+
+def refused(error: ActionRefusedError, incident_id: int) -> str:
+    """The state does not allow it."""
+    text = f"{_one_line(error.detail, 300)}. Nothing was changed."
+    if error.refusal is Refusal.STILL_FIRING:
+        text += f" To force it: `/incident resolve INC-{incident_id} --force`"
+    return text
+
+
+def not_found(incident_id: int) -> str:
+    """No such incident."""
+    return f"There is no incident INC-{incident_id}. Nothing was changed."
+
+
+def listed(found: Sequence[Incident], public_url: str, now: datetime) -> str:
+    """The newest open incidents, one more than `SHOWN` if there are more."""
+    if not found:
+        return "No incident is open."
+    lines = [
+        f"{_link(i, public_url)}  {i.severity.value}, {_state(i)}, since {span(now - i.opened_at)}: {_title(i)}"
+        for i in found[:SHOWN]
+    ]
+    more = ["More are open: `incidentctl list` shows them all."] if len(found) > SHOWN else []
+    return "\n".join([*lines, *more])
+
+
+def shown(incident: Incident, public_url: str) -> str:
+    """One incident."""
+    lines = [
+        f"*{_link(incident, public_url)}  {_title(incident)}*",
+        f"{incident.severity.value}, {_state(incident)}, {_firing(incident)}",
+        f"opened {moment(incident.opened_at)}",
+    ]
+    if incident.service:
+        lines.append(f"service {_one_line(incident.service, 80)}")
+    if incident.acknowledged_by and incident.state is State.ACKNOWLEDGED:
+        lines.append(f"acknowledged by {_one_line(incident.acknowledged_by, 80)}")
+    if incident.snoozed_until is not None:
+        lines.append(f"snoozed until {moment(incident.snoozed_until)}")
+    if incident.resolved_at is not None:
+        lines.append(
+            f"resolved {moment(incident.resolved_at)} by {_one_line(incident.resolved_by or '?', 80)}"
+        )
+    return "\n".join(lines)
+
+
+def oncall(config: Config) -> str:
+    """Who could be on call: this version acts upon no schedule."""
+    lines = ["This version acts upon no schedule, so nobody is on call by it: routes tell their channels."]
+    for what, names in (
+        ("Configured schedules", list(config.schedules)),
+        ("Users", [f"{user.name} ({name})" for name, user in config.users.items()]),
+    ):
+        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+        lines.append(f"{what}: {', '.join(_one_line(n, 80) for n in names[:_NAMES]) or 'none'}{more}.")
+    return "\n".join(lines)
+
+
+def moment(at: datetime) -> str:
+    """An instant, which Slack shows in the reader's own time zone."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
+
+
+def _state(incident: Incident) -> str:
+    return incident.state.value + (" and snoozed" if incident.snoozed_until is not None else "")
+
+
+def _firing(incident: Incident) -> str:
+    return f"{incident.alerts_firing} of {incident.alerts_total} alert(s) firing"
+
+
+def _link(incident: Incident, public_url: str) -> str:
+    return f"<{escape(public_url).replace('|', '%7C')}/api/v1/incidents/{incident.id}|INC-{incident.id}>"
+
+
+def _title(incident: Incident) -> str:
+    return _one_line(incident.title, _TITLE)
+
+
+def _one_line(text: str, limit: int) -> str:
+    # Cut before it is escaped, never inside an entity. A backtick would end a code span of ours.
+    return escape(tidy(text, limit).replace("`", "'"))

@@ -1,0 +1,113 @@
+"""incidentd's own incidents: one for each channel that cannot deliver, told over the others, closed when it can.
+
+What is told of them is of class `meta`: it never counts against a destination, so no incident is about the telling
+of another one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from incidentd.domain import response
+from incidentd.domain.destination import Destination, DestinationState
+from incidentd.domain.incident import OURSELVES, Change, Entry, Incident, State, evolve
+from incidentd.domain.notification import Notice
+from incidentd.domain.severity import Severity
+from incidentd.store import destinations, incidents, schema
+from incidentd.store.engine import Tx
+from incidentd.store.prepared import Ids
+from incidentd.workflows.ledger import Ledger
+from incidentd.workflows.rules import Rules, readable
+
+PATIENCE = timedelta(minutes=5)
+"""How long a destination may be slow or failing before that is an incident. One that refuses us is at once."""
+ALERTNAME = "IncidentdChannelDown"
+
+
+def group_of(channel: str) -> str:
+    """The group key of the incident about a channel."""
+    return f'{OURSELVES}:{{alertname="{ALERTNAME}", channel="{channel}"}}'
+
+
+def down(destination: Destination, now: datetime) -> bool:
+    """True if people have to know of it."""
+    if destination.state is DestinationState.BROKEN:
+        return True
+    return destination.state is not DestinationState.OK and now - destination.since >= PATIENCE
+
+
+def watch_due(tx: Tx, rules: Rules, now: datetime) -> bool:
+    """True if `watch` would change something: a read, so that an idle daemon writes nothing."""
+    return bool(_differences(tx, rules, now))
+
+
+def watch(tx: Tx, rules: Rules, now: datetime) -> tuple[Change, ...]:
+    """Open an incident for each configured channel that is down, and resolve those of channels that are not."""
+    differences = _differences(tx, rules, now)
+    if not differences:
+        return ()
+    incidents.lock_groups(tx, [group_of(channel) for channel, _, _ in differences])
+    # Again, under the locks: another replica may have been first.
+    ledger = Ledger(rules, now)
+    for channel, destination, incident in _differences(tx, rules, now):
+        if incident is None:
+            _open(tx, ledger, destination)
+        elif destination is None or destination.state is DestinationState.OK:
+            known = channel in rules.targets
+            _resolve(ledger, incident, "it delivers again" if known else "it is not configured any more")
+    ledger.save(tx)
+    return tuple(ledger.changes)
+
+
+def _differences(
+    tx: Tx, rules: Rules, now: datetime
+) -> list[tuple[str, Destination | None, Incident | None]]:
+    known = {d.channel: d for d in destinations.all_of(tx) if d.channel in rules.targets}
+    open_ones = {i.labels.get("channel", ""): i for i in incidents.open_of_source(tx, OURSELVES)}
+    found: list[tuple[str, Destination | None, Incident | None]] = []
+    for channel in sorted(known.keys() | open_ones.keys()):
+        destination, incident = known.get(channel), open_ones.get(channel)
+        well = destination is None or destination.state is DestinationState.OK
+        if incident is not None and well:
+            found.append((channel, destination, incident))
+        elif incident is None and destination is not None and down(destination, now):
+            found.append((channel, destination, None))
+    return found
+
+
+def _open(tx: Tx, ledger: Ledger, destination: Destination | None) -> None:
+    if destination is None:
+        return
+    rules, channel = ledger.rules, destination.channel
+    severity = Severity.CRITICAL if channel in rules.paged(Severity.CRITICAL) else Severity.WARNING
+    labels = {"alertname": ALERTNAME, "channel": channel}
+    decision = rules.route_of(labels, severity)
+    others = [name for name in rules.targets if name != channel]
+    notify = tuple([name for name in decision.notify if name != channel]) or tuple(others)
+    error = destination.last_error or "no answer is accepted"
+    incident = Incident(
+        id=Ids(tx, schema.incidents, 1).take(),
+        source=OURSELVES,
+        group_key=group_of(channel),
+        title=f"Channel {channel} cannot deliver: {error}",
+        state=State.TRIGGERED,
+        severity=severity,
+        service=OURSELVES,
+        labels=labels,
+        notify=notify,
+        route=readable(decision),
+        escalation=decision.escalation,
+        opened_at=ledger.now,
+        started_at=min(destination.since, ledger.now),
+        # It says how well incidentd is kept, not how well the services are.
+        counts=False,
+    )
+    text = f"channel {channel} is {destination.state}: {error}"
+    data = {"route": incident.route, "notify": list(notify), "channel": channel}
+    ledger.open(incident, Entry("triggered", OURSELVES, text, data), Notice.TRIGGERED)
+
+
+def _resolve(ledger: Ledger, incident: Incident, why: str) -> None:
+    change = response.ended_by_source(incident, ledger.now, ledger.now, administrative=True)
+    entry = Entry("resolved", OURSELVES, f"resolved: {why}", {})
+    ledger.apply(Change(evolve(change.incident, counts=False), entry, change.notice))
