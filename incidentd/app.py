@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -19,7 +18,8 @@ from incidentd.config import Config, ConfigError, load
 from incidentd.delivery.worker import Worker
 from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
-from incidentd.jobs.scheduler import Job, Scheduler
+from incidentd.jobs.chores import Chores
+from incidentd.jobs.scheduler import Scheduler
 from incidentd.lifecycle import Lifecycle, StartError, at_once
 from incidentd.metrics import Metrics
 from incidentd.outlets import Outlets
@@ -30,12 +30,9 @@ from incidentd.store.filelock import FileLock
 from incidentd.store.migrate import migrate
 from incidentd.web.context import Context
 from incidentd.web.server import build, harden
-from incidentd.workflows import housekeeping
-from incidentd.workflows.destinations import watch, watch_due
 from incidentd.workflows.intake import GroupCommit
 from incidentd.workflows.outcomes import Outcomes
 from incidentd.workflows.receive import Reception
-from incidentd.workflows.respond import run_timers, timers_due
 from incidentd.workflows.rules import rules_of
 from incidentd.workflows.secrets import ack_secret, webhook_secrets
 
@@ -209,13 +206,19 @@ class Daemon:
         self._lifecycle.started("intake", lambda _: self.intake.stop())
 
     def _build_scheduler(self) -> None:
-        self.scheduler = Scheduler(
-            (
-                Job("timers", timedelta(seconds=1), self.run_timers),
-                Job("destinations", timedelta(seconds=2), self.watch_destinations),
-                Job("housekeeping", timedelta(minutes=10), self.housekeep),
-            )
+        self.chores = Chores(
+            store=self.store,
+            clock=self.clock,
+            rules=lambda: self.context.rules,
+            retention=lambda: self.context.config.retention,
+            changed=self._changed,
+            stopping=self.context.stopping.is_set,
+            ballast=self._ballast,
+            metrics=self.metrics,
+            http=self._env.http,
+            heartbeat_url=lambda: self.context.config.self_check.heartbeat_url,
         )
+        self.scheduler = Scheduler(self.chores.jobs)
         self._lifecycle.started("clockwork", lambda _: self.scheduler.stop())
 
     async def _serve(self) -> None:
@@ -244,26 +247,6 @@ class Daemon:
         self.worker.wake()
         self.context.noted.ring()
 
-    async def run_timers(self) -> None:
-        """End the snoozes and holds that are due."""
-        now = self.clock.now()
-        if await self.store.read_now(lambda tx: timers_due(tx, now)):
-            rules = self.context.rules
-            self._changed(await self.store.write(lambda tx: run_timers(tx, rules, now)))
-
-    async def watch_destinations(self) -> None:
-        """Open and resolve incidents about channels that cannot deliver."""
-        now, rules = self.clock.now(), self.context.rules
-        if await self.store.read_now(lambda tx: watch_due(tx, rules, now)):
-            self._changed(await self.store.write(lambda tx: watch(tx, rules, now)))
-
-    async def housekeep(self) -> None:
-        """Forget what is old, and keep the database's files small."""
-        stopping = self.context.stopping.is_set
-        await housekeeping.housekeep(self.store, self.context.config.retention, self.clock.now(), stopping)
-        if self._ballast is not None:
-            await asyncio.to_thread(self._ballast.ensure)
-
     async def reload(self) -> list[str]:
         """Read the configuration again. The problems if it is bad: then the running one stays in force."""
         async with self._reloading:
@@ -291,8 +274,6 @@ class Daemon:
         self._outlets.take(config)
         self.config = self.context.config = config
         self.context.rules = rules_of(config, self._outlets.targets)
-        self.worker.replace_senders(
-            self._outlets.senders, self._outlets.traits, self._outlets.alertmanagers
-        )
+        self.worker.replace_senders(self._outlets.senders, self._outlets.traits, self._outlets.alertmanagers)
         self.context.noted.ring()  # event streams look whether their tokens are still in force
         return list(loaded.warnings)

@@ -13,7 +13,14 @@ from datetime import timedelta
 from typing import Annotated, Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from pydantic import BeforeValidator, PlainSerializer, SecretStr, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    PlainSerializer,
+    SecretStr,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from incidentd.domain.duration import format_duration, parse_duration
 from incidentd.domain.placeholders import MAX_TEXT, parse
@@ -160,6 +167,24 @@ def _http_url(value: object) -> str:
     return _url(value, query=True)
 
 
+def _secret_url(secret: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(secret.get_secret_value())
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("is not an http address; accepted: http:// or https:// with a host")
+    return secret
+
+
+def origin(url: SecretStr) -> str:
+    """Scheme, host and port of an address, to show it by: what follows them may be a token."""
+    parts = urlsplit(url.get_secret_value())
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}"
+
+
 def _placeholders(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("is no text; accepted: text such as '{incident.title} in {label.cluster|default:-}'")
@@ -187,6 +212,9 @@ Secret = Annotated[
     WithJsonSchema(dict(SECRET_SCHEMA)),
 ]
 """A value that is never printed; the context's `SecretResolver` reads ``${NAME}`` and ``{file: PATH}``."""
+
+SecretUrl = Annotated[Secret, AfterValidator(_secret_url)]
+"""An http or https address that is held like a secret, for there is a token in it."""
 
 Duration = Annotated[
     timedelta,

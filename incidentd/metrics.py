@@ -5,6 +5,7 @@ One `Metrics` belongs to one daemon, so several can live in one process.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -13,6 +14,10 @@ from prometheus_client.process_collector import ProcessCollector
 
 MAX_SERVICES = 200
 """Distinct `service` values before further ones are counted as ``other``: services come from alert labels."""
+MAX_ENVIRONMENTS = 30
+"""The same for `environment`, which pipelines name."""
+
+_UNPLAIN = re.compile(r"[^A-Za-z0-9_./-]")
 
 _INTAKE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _DELIVERY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
@@ -84,6 +89,7 @@ class Metrics:
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         self._services: set[str] = set()
+        self._environments: set[str] = set()
         self._intake()
         self._incidents()
         self._deliveries()
@@ -132,6 +138,9 @@ class Metrics:
         self.incidents_opened = self._counter(
             "incidentd_incidents_opened", "Incidents opened.", ["severity", "service"]
         )
+        self.heartbeat_missing = self._gauge(
+            "incidentd_heartbeat_missing", "1 while an expected heartbeat is missing.", ["heartbeat"]
+        )
         self.acknowledge_seconds = self._histogram(
             "incidentd_incident_acknowledge_seconds",
             "Alert start to first acknowledgement.",
@@ -141,9 +150,24 @@ class Metrics:
         self.resolve_seconds = self._histogram(
             "incidentd_incident_resolve_seconds", "Alert start to end.", _RESPONSE, ["severity"]
         )
+        self.escalations = self._counter(
+            "incidentd_escalations", "Steps of escalations that ran.", ["policy", "step"]
+        )
+        self.escalations_exhausted = self._counter(
+            "incidentd_escalations_exhausted", "Escalations that told everybody in vain.", ["policy"]
+        )
+        self.escalation_stuck = self._gauge(
+            "incidentd_escalation_stuck",
+            "Incidents whose escalation stands still, by the last self-audit. Not zero: a fault in incidentd.",
+        )
         # A name that dashboards know. Severity is the one kind of incident with a bounded number of values.
         self.mttr_seconds = self._histogram(
             "mttr_seconds", "Alert start to end; the type is the severity.", _RESPONSE, ["incident_type"]
+        )
+
+        # A name that dashboards know.
+        self.deployments = self._counter(
+            "deployment_frequency", "Deployments that ended.", ["environment", "status"]
         )
 
     def _deliveries(self) -> None:
@@ -160,8 +184,9 @@ class Metrics:
             "incidentd_delivery_oldest_pending_seconds", "Age of the oldest unsent delivery.", ["class"]
         )
         self.channel_up = self._gauge(
-            "incidentd_channel_up", "1 if the last attempt was accepted.", ["channel"]
+            "incidentd_channel_up", "1 if the last attempt of any replica was accepted.", ["channel"]
         )
+        self.dead = self._gauge("incidentd_deliveries_dead", "Deliveries that were given up and not retried.")
 
     def _http(self) -> None:
         labels = ["method", "route", "status_code"]
@@ -198,10 +223,15 @@ class Metrics:
 
     def service(self, name: str) -> str:
         """`name` as a label value: bounded in number, cut in length."""
-        name = name[:64] or "none"
-        if name in self._services:
-            return name
-        if len(self._services) >= MAX_SERVICES:
-            return "other"
-        self._services.add(name)
-        return name
+        return _bounded(self._services, name[:64] or "none", MAX_SERVICES)
+
+    def environment(self, name: str) -> str:
+        """The same for an environment; what no identifier has becomes ``_``."""
+        return _bounded(self._environments, _UNPLAIN.sub("_", name[:64]) or "none", MAX_ENVIRONMENTS)
+
+
+def _bounded(seen: set[str], name: str, most: int) -> str:
+    if name not in seen and len(seen) >= most:
+        return "other"
+    seen.add(name)
+    return name

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from incidentd.channels.base import Channel, ChannelConfig, ChannelEnv, Rate
+from incidentd.channels.base import NOT_PROBED, Channel, ChannelConfig, ChannelEnv, Rate
 from incidentd.channels.tasks import LateError, Tasks
 from incidentd.channels.words import (
     AlertLine,
@@ -120,7 +120,7 @@ def render(message: Message) -> Mapping[str, str]:
 
 
 def _alert(line: AlertLine) -> str:
-    return f"- {'' if line.firing else 'ended '}{line.name}: {line.summary} ({line.since})"
+    return f"- {'' if line.firing else 'ended '}{line.text}"
 
 
 def _silent(text: str) -> str:
@@ -169,7 +169,7 @@ class AppriseSender:
 
     async def probe(self) -> Outcome:
         """Always OK: apprise has no request that tells nobody, so the next message is the test."""
-        return Outcome(Verdict.OK, "not_probed", "a service of apprise is tested by its next message")
+        return Outcome(Verdict.OK, NOT_PROBED, "a service of apprise is tested by its next message")
 
     async def close(self) -> None:
         """Wait for what is under way."""

@@ -10,16 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, TextIO
+from typing import Annotated, Any, Protocol, TextIO
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 import incidentd.channels
 from incidentd.clock import Clock
 from incidentd.domain.notification import Message, Outcome, Verdict
 from incidentd.fields import PlaceholderText, Slug
 
+NOT_PROBED = "not_probed"
+"""Code of a probe that cannot tell whether anything works: the next message will."""
 _LONGEST_PAUSE = timedelta(days=1)
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]*)?")
 _SHOWN = 200
@@ -37,16 +39,35 @@ class TextsConfig(BaseModel):
     """Follows what happened, in the place of severity and counts."""
 
 
+class RateConfig(BaseModel):
+    """How many messages each target of a channel takes: one mailbox, one conversation, one address."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    per_second: Annotated[float, Field(gt=0, le=10_000)]
+    """Messages a second in the long run."""
+    burst: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Messages at once after a rest."""
+
+
 class ChannelConfig(BaseModel):
     """The settings of one configured channel; each kind adds its own. `kind` is its file name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
 
     kind: str
     fallback: tuple[Slug, ...] = ()
     """Channels that a page goes to, one after the other, when this one cannot deliver it in time."""
     texts: TextsConfig | None = None
-    """Words of your own."""
+    """Words of your own in its messages, with placeholders such as `{label.cluster|upper}`."""
+    rate: RateConfig | None = None
+    """Takes the place of the vendor's rate: a relay of your own takes more, a busy workspace less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +167,7 @@ class Sender(Protocol):
         ...
 
     async def probe(self) -> Outcome:
-        """Whether this destination would work now, telling nobody anything."""
+        """Whether this destination would work now, telling nobody anything; OK with `NOT_PROBED` if that is unknown."""
         ...
 
     async def close(self) -> None:

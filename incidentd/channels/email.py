@@ -44,15 +44,20 @@ MailAddress = Annotated[str, AfterValidator(_mailbox)]
 class SmtpConfig(BaseModel):
     """The relay that takes our mail."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
+    """The relay's name, for which its certificate must be valid, or its address."""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """465 with implicit TLS, 587 with STARTTLS, 25 without, unless given."""
     tls: Literal["implicit", "starttls", "none"] = "starttls"
-    """STARTTLS is required, never optional. ``none`` is for a relay on this machine."""
+    """STARTTLS is required, never optional. `none` is for a relay on this machine."""
     username: str | None = None
+    """Whom to log in as; goes with `password`. Neither: no log-in."""
     password: Secret | None = None
+    """Sent only after TLS, except to a relay on this machine."""
     timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=10)
     """For the whole conversation."""
     ca_file: Path | None = None
@@ -72,8 +77,11 @@ class EmailConfig(ChannelConfig):
 
     kind: Literal["email"]
     smtp: SmtpConfig
+    """The relay that takes our mail."""
     sender: Annotated[MailAddress, Field(alias="from")]
+    """Whom the mails are from: `incidents@example.com` or `Incidents <incidents@example.com>`."""
     to: Annotated[list[MailAddress], Field(min_length=1, max_length=50)]
+    """Mailboxes, each with deliveries, mails and retries of its own."""
 
 
 def _loopback(host: str) -> bool:

@@ -120,11 +120,11 @@ def _text(message: Message) -> str:
 
 
 def _incident(line: AlertLine) -> str:
-    return f"- {line.name}: {line.summary} ({line.since})" + (f"\n  {line.link.href}" if line.link else "")
+    return f"- {line.text}" + (f"\n  {line.link.href}" if line.link else "")
 
 
 def _alert(line: AlertLine) -> str:
-    return f"- {'FIRING' if line.firing else 'ended'} {line.name}: {line.summary} ({line.since})"
+    return f"- {'FIRING' if line.firing else 'ended'} {line.text}"
 
 
 def _html(message: Message) -> str:

@@ -71,6 +71,8 @@ class _Call:
 
     def failure(self, code: str) -> HttpFailure:
         verdict = Verdict.AMBIGUOUS if self.sent else Verdict.RETRY
+        if code == _NOT_TRUSTED:
+            verdict = Verdict.DESTINATION_BROKEN  # it will not be by trying again
         return HttpFailure(verdict, code, f"{self.host}: {_WORDS[code]}")
 
 
@@ -111,7 +113,8 @@ class HttpClient:
 
         `guarded`: the address came from outside, so it may lead to the public internet only.
         Raises `HttpFailure`: `RETRY` if nothing was sent, `AMBIGUOUS` if something was, `DESTINATION_BROKEN`
-        if no request can be made of this address or these headers, or none may go there.
+        if no request can be made of this address or these headers, none may go there, or its certificate is not
+        trusted.
         """
         call = _Call(method, url, headers, content, _host(url), self._guard, guarded)
         if self._closing:
@@ -229,11 +232,19 @@ def _host(url: str) -> str:
 def _code(error: Exception) -> str:
     for kind, code in _CODES.items():
         if isinstance(error, kind):
-            return "tls_error" if code == "connect_error" and "SSL" in str(error) else code
+            return _tls_code(str(error)) or code if code == "connect_error" else code
     return "network_error"
 
 
+def _tls_code(said: str) -> str | None:
+    """What OpenSSL says is all that is left of its error; None if it is not one."""
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return _NOT_TRUSTED
+    return "tls_error" if "SSL" in said else None
+
+
 _PORTS = {"http": 80, "https": 443}
+_NOT_TRUSTED = "certificate_refused"
 _CODES: Mapping[type[Exception], str] = {
     httpx.ConnectTimeout: "connect_timeout",
     httpx.ConnectError: "connect_error",
@@ -250,5 +261,6 @@ _WORDS = {
     "connection_lost": "the connection ended without an answer",
     "network_error": "the network failed",
     "timeout": "no answer in time",
-    "tls_error": "no trusted TLS connection",
+    "tls_error": "no TLS connection",
+    _NOT_TRUSTED: "its TLS certificate is not trusted: check the address, or install its authority",
 }

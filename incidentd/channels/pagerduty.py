@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import orjson
 
+from incidentd.channels.announcing import AnnouncingConfig
 from incidentd.channels.base import (
     Channel,
-    ChannelConfig,
     ChannelEnv,
     HttpAnswer,
     Rate,
@@ -22,6 +22,7 @@ from incidentd.channels.base import (
     judge_status,
     scrubbed,
 )
+from incidentd.channels.pagerduty_changes import render_change
 from incidentd.channels.words import (
     alert_lines,
     body_text,
@@ -34,6 +35,7 @@ from incidentd.channels.words import (
     stand_in,
     tidy,
 )
+from incidentd.domain.deployment import Announcement
 from incidentd.domain.notification import Message, Notice, Outcome, Verdict
 from incidentd.domain.vendor_key import MAX_KEY
 from incidentd.fields import BaseUrl, Secret
@@ -73,7 +75,7 @@ _TOO_MANY = 429
 _BAD_KEY = re.compile(r"routing.?key|integration.?key|service.?key", re.IGNORECASE)
 
 
-class PagerDutyConfig(ChannelConfig):
+class PagerDutyConfig(AnnouncingConfig):
     """One integration of a PagerDuty service."""
 
     kind: Literal["pagerduty"]
@@ -85,6 +87,7 @@ class PagerDutyConfig(ChannelConfig):
     webhook_secrets: tuple[Secret, ...] = ()
     """Secrets of the webhook subscriptions that tell this daemon what people do in PagerDuty."""
     base_url: BaseUrl = "https://events.pagerduty.com"
+    """Where events go: for an account in the EU `https://events.eu.pagerduty.com`."""
 
     def key_of(self, key_id: str) -> Secret | None:
         """The configured routing key of that short id."""
@@ -169,12 +172,7 @@ def _trigger(message: Message) -> dict[str, Any]:
 
 def _details(message: Message) -> dict[str, Any]:
     shown = alert_lines(message, _ALERTS_SHOWN, _ALERT_WIDTH)
-    alerts = [
-        cut(
-            f"{'FIRING' if line.firing else 'ended'} {line.name}: {line.summary} ({line.since})", _ALERT_WIDTH
-        )
-        for line in shown
-    ]
+    alerts = [cut(f"{'FIRING' if line.firing else 'ended'} {line.text}", _ALERT_WIDTH) for line in shown]
     if more := more_alerts(message, len(shown)):
         alerts.append(more)
     details: dict[str, Any] = {fact.name.lower().replace(" ", "_"): fact.value for fact in facts(message)}
@@ -260,6 +258,10 @@ class PagerDutySender:
     async def _say(self, message: Message, key: Secret) -> Outcome:
         return await self._exchange(_request(self.config, key, _event(message, _ACTION[message.notice])))
 
+    async def announce(self, said: Announcement) -> Outcome:
+        """Put a deployment beside the service's incidents."""
+        return await self._exchange(render_change(self.config.base_url, self.config.routing_key, said))
+
     async def probe(self) -> Outcome:
         """Acknowledge an alert that never was: PagerDuty drops that, but checks the routing key first."""
         never = {"event_action": "acknowledge", "dedup_key": "incidentd-probe"}
@@ -280,7 +282,7 @@ def _open(config: PagerDutyConfig, _name: str, env: ChannelEnv) -> PagerDutySend
 
 CHANNEL = Channel(
     kind="pagerduty",
-    description="PagerDuty services, by Events API v2: trigger, acknowledge, resolve.",
+    description="PagerDuty services, by Events API v2: trigger, acknowledge, resolve; change events.",
     config_model=PagerDutyConfig,
     example={"kind": "pagerduty", "routing_key": "${PAGERDUTY_ROUTING_KEY}"},
     open=_open,

@@ -12,11 +12,14 @@ may be repeated at will, and a reply in its thread tells what happened, which ma
 Slack has no key that makes a post happen once: one that got no answer is posted again. The incident then has two
 messages, of which the later is kept up to date; both carry the delivery's id in their metadata.
 
+Who is told in person gets direct messages, each a message of its own.
+
 Without a bot, through an incoming webhook, nothing can be updated or replied to: every notice is a message.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -29,22 +32,12 @@ from incidentd.channels.base import Channel, ChannelConfig, ChannelEnv, Rate, Re
 from incidentd.channels.slack_answers import RECREATE, ROOM_GONE, judge, judge_hook, judge_hook_probe
 from incidentd.channels.slack_blocks import fallback, notice_blocks, reply_blocks, root_blocks, standing
 from incidentd.domain.notification import DeliveryClass, Message, Notice, Outcome, Verdict
-from incidentd.fields import BaseUrl, Secret
+from incidentd.fields import BaseUrl, Secret, SecretUrl, origin
 
 _BROADCAST = frozenset({Notice.ESCALATED, Notice.REOPENED, Notice.UNACKNOWLEDGED})
 """Replies that are shown in the channel too: people who left the thread have to see them."""
+_MEMBER = re.compile(r"[UW][A-Z0-9]{1,30}")
 _NOT_APPLICABLE = Outcome(Verdict.OK, "not_applicable", "there is no message to bring up to date")
-
-
-def _web_address(secret: SecretStr) -> SecretStr:
-    try:
-        parts = urlsplit(secret.get_secret_value())
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("is not an http address; accepted: https://hooks.slack.com/services/...")
-    return secret
 
 
 def _app_level(secret: SecretStr) -> SecretStr:
@@ -58,20 +51,21 @@ class SlackConfig(ChannelConfig):
 
     kind: Literal["slack"]
     token: Secret | None = None
-    """The bot's token, ``xoxb-...``; goes with `channel`."""
+    """The bot's token, `xoxb-...`; goes with `channel`."""
     channel: Annotated[str, Field(pattern=r"^[#@]?[^\s#@<>]{1,100}$")] | None = None
-    """The conversation's ID, or its name with ``#``."""
-    webhook_url: Annotated[Secret, AfterValidator(_web_address)] | None = None
+    """The conversation's ID, or its name with `#`."""
+    webhook_url: SecretUrl | None = None
     """An incoming webhook in place of `token` and `channel`: every notice is then a message of its own."""
     signing_secret: Secret | None = None
     """Verifies what Slack posts when people press buttons or use the slash command; messages then have buttons."""
     mode: Literal["web", "socket"] = "web"
     """How those come in: posted by Slack, or, without a public address, through a socket opened from here."""
     app_token: Annotated[Secret, AfterValidator(_app_level)] | None = None
-    """For `mode: socket`: an app-level token, ``xapp-...``, with the scope connections:write."""
+    """For `mode: socket`: an app-level token, `xapp-...`, with the scope `connections:write`."""
     team: Annotated[str, Field(pattern=r"^[TE][A-Z0-9]{1,30}$")] | None = None
-    """The workspace's ID, such as ``T012ABCDEF``; what comes in from another one is refused."""
+    """The workspace's ID, such as `T012ABCDEF`; what comes in from another one is refused."""
     base_url: BaseUrl = "https://slack.com/api"
+    """Where Slack's methods are: for something that stands in its place."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> SlackConfig:
@@ -91,6 +85,11 @@ class SlackConfig(ChannelConfig):
         return self.signing_secret is not None or self.mode == "socket"
 
 
+def personal(target: str) -> bool:
+    """True for a member's ID: what is sent there is a direct message, outside of any thread."""
+    return _MEMBER.fullmatch(target) is not None
+
+
 def render(config: SlackConfig, message: Message, root: Mapping[str, str] | None = None) -> Request:
     """The post that says `message`: to the channel, or in the thread below `root` if that is given."""
     body = _content(message)
@@ -98,7 +97,11 @@ def render(config: SlackConfig, message: Message, root: Mapping[str, str] | None
         "event_type": "incidentd_notice",
         "event_payload": {"delivery_id": message.delivery_id},
     }
-    if root is None:
+    if personal(message.target):
+        body["channel"] = message.target
+        if not message.minimal:
+            body["blocks"] = _whole(config, message)
+    elif root is None:
         body["channel"] = config.channel
         if not message.minimal:
             body["blocks"] = root_blocks(message, buttons=config.interactive)
@@ -123,10 +126,16 @@ def render_update(config: SlackConfig, message: Message, root: Mapping[str, str]
 def render_hook(config: SlackConfig, message: Message) -> Request:
     """The post of `message` into the incoming webhook."""
     body = _content(message)
-    whole = message.bundle or message.notice.delivery_class is DeliveryClass.PAGE
     if not message.minimal:
-        body["blocks"] = root_blocks(message, buttons=config.interactive) if whole else notice_blocks(message)
+        body["blocks"] = _whole(config, message)
     return _hook(config, body)
+
+
+def _whole(config: SlackConfig, message: Message) -> list[dict[str, Any]]:
+    """A message that stands for itself: of a page everything, of the rest what happened."""
+    if message.bundle or message.notice.delivery_class is DeliveryClass.PAGE:
+        return root_blocks(message, buttons=config.interactive)
+    return notice_blocks(message)
 
 
 def _content(message: Message) -> dict[str, Any]:
@@ -171,6 +180,8 @@ class SlackSender:
     async def send(self, message: Message) -> Outcome:
         """Post, or update and reply; see the module's docstring for what happens when one of two calls fails."""
         root = message.reference if {"channel", "ts"} <= (message.reference or {}).keys() else None
+        if personal(message.target):
+            return await self._write_to(message)
         if message.bundle:
             # A storm's message belongs to no one incident: it is no root that later notices could repaint.
             return replace(await self._ask(render(self.config, message)), reference=None)
@@ -179,6 +190,12 @@ class SlackSender:
         if message.notice.delivery_class is DeliveryClass.PAGE:
             return await self._page(message, root)
         return await self._tell(message, root)
+
+    async def _write_to(self, message: Message) -> Outcome:
+        """A direct message. The incident's own message is the conversation's, so this one leaves no reference."""
+        if _untold(message):
+            return _NOT_APPLICABLE
+        return replace(await self._ask(render(self.config, message)), reference=None)
 
     async def _page(self, message: Message, root: Mapping[str, str]) -> Outcome:
         said = await self._ask(render(self.config, message, root))
@@ -230,9 +247,7 @@ class SlackHookSender:
     @property
     def targets(self) -> tuple[str, ...]:
         """Scheme and host; the rest of the address is the secret."""
-        parts = urlsplit(_value(self.config.webhook_url))
-        port = f":{parts.port}" if parts.port else ""
-        return (f"{parts.scheme}://{parts.hostname}{port}",)
+        return (origin(self.config.webhook_url),) if self.config.webhook_url is not None else ()
 
     async def send(self, message: Message) -> Outcome:
         """Post; a change of members alone is not posted, as nothing can be brought up to date."""

@@ -14,7 +14,8 @@ from typing import Literal
 import aiosmtplib
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
-_PERMANENT = 500
+_LEAST, _PERMANENT = 200, 500
+"""The least code that a server can answer with, for aiosmtplib has one of its own for what is none; and of the 5xx."""
 
 
 class Stage(enum.IntEnum):
@@ -94,7 +95,10 @@ async def converse(relay: Relay, letter: Letter | None, record: Dialogue) -> Non
         if not record.fault:
             await _steps(client, relay, letter, record)
     except aiosmtplib.SMTPResponseException as error:
-        record.reply = _reply(error)
+        if error.code < _LEAST:
+            record.fault = "protocol_error"
+        else:
+            record.reply = _reply(error)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         record.fault = record.fault or _fault(error)
     finally:

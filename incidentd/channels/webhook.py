@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import orjson
 from pydantic import AfterValidator, Field, SecretStr
 
 from incidentd.channels.base import (
+    NOT_PROBED,
     Channel,
     ChannelConfig,
     ChannelEnv,
@@ -28,7 +28,7 @@ from incidentd.channels.base import (
 )
 from incidentd.channels.words import cut, encodable
 from incidentd.domain.notification import AlertView, IncidentView, Message, Notice, Outcome, Verdict
-from incidentd.fields import Secret
+from incidentd.fields import Secret, SecretUrl, origin
 
 MAX_BODY = 20_000
 """Bytes: Standard Webhooks recommends payloads under 20 KB."""
@@ -38,17 +38,6 @@ _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
 _OVERLOADED = frozenset({502, 504})
 """Standard Webhooks: these, like 429, ask to slow down."""
-
-
-def _http_only(secret: SecretStr) -> SecretStr:
-    try:
-        parts = urlsplit(secret.get_secret_value())
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("is not an http address; accepted: http:// or https:// with a host")
-    return secret
 
 
 def _signing(secret: SecretStr) -> SecretStr:
@@ -69,9 +58,11 @@ class WebhookConfig(ChannelConfig):
     """Where to post. The address is held like a secret: receivers put their tokens into it."""
 
     kind: Literal["webhook"]
-    url: Annotated[Secret, AfterValidator(_http_only)]
+    url: SecretUrl
+    """The address that every event is posted to."""
     secret: SigningSecret | Annotated[list[SigningSecret], Field(min_length=1)] | None = None
-    """Signs every request; several all sign it, so that receivers can rotate. None: one is generated."""
+    """`whsec_` and base64: signs every request; several all sign it, so that receivers can rotate. Without it one is
+    generated, which `incidentd channels` shows."""
 
 
 def render(config: WebhookConfig, message: Message) -> Request:
@@ -213,9 +204,7 @@ class WebhookSender:
     @property
     def targets(self) -> tuple[str, ...]:
         """Scheme and host; the rest of the address may be a token."""
-        parts = urlsplit(self.config.url.get_secret_value())
-        port = f":{parts.port}" if parts.port else ""
-        return (f"{parts.scheme}://{parts.hostname}{port}",)
+        return (origin(self.config.url),)
 
     async def send(self, message: Message) -> Outcome:
         """Post one event."""
@@ -225,7 +214,7 @@ class WebhookSender:
 
     async def probe(self) -> Outcome:
         """Always OK: the specification has no harmless request, so the next event is the test."""
-        return Outcome(Verdict.OK, "not_probed", "a webhook is tested by its next event")
+        return Outcome(Verdict.OK, NOT_PROBED, "a webhook is tested by its next event")
 
     async def close(self) -> None:
         """Nothing to let go of."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from incidentd.cli.main import config_option
 
 if TYPE_CHECKING:
     from incidentd.config import Config
+    from incidentd.outlets import Outlets
     from incidentd.store.engine import Store
 
 
@@ -22,9 +25,12 @@ if TYPE_CHECKING:
 @config_option
 def check_config(file: Path | None, config_path: Path) -> None:
     """Check a configuration FILE: exit 0, or 1 with every error as `path.to.key: what is wrong, what is accepted`."""
+    from incidentd.clock import SystemClock
+    from incidentd.config.on_call_checks import on_call_warnings
+
     path = file or config_path
     loaded = load_or_fail(path)
-    for warning in loaded.warnings:
+    for warning in (*loaded.warnings, *on_call_warnings(loaded.config, SystemClock().now())):
         click.echo(f"warning: {warning}", err=True)
     channels = ", ".join(f"{name} ({channel.kind})" for name, channel in loaded.config.channels.items())
     click.echo(f"{path} is good: channels {channels}; sources {', '.join(loaded.config.sources)}")
@@ -61,18 +67,45 @@ def migrate(config_path: Path) -> None:
 @click.command()
 @config_option
 def channels(config_path: Path) -> None:
-    """List the configured channels, and the generated secrets of webhooks that have none configured."""
+    """List the configured channels, whom they reach, and the generated secrets of webhooks without a configured one.
+
+    Needs the database, where those secrets are. Sends nothing.
+    """
     from incidentd.store.errors import StoreUnavailableError
 
     config = load_or_fail(config_path).config
     try:
-        secrets = asyncio.run(with_store(config, lambda store: _generated(store, config)))
+        listed = asyncio.run(with_store(config, lambda store: _channels(store, config)))
     except StoreUnavailableError as error:
         fail(str(error))
-    for name, channel in config.channels.items():
-        click.echo(
-            f"{name}\t{channel.kind}" + (f"\tgenerated secret {secrets[name]}" if name in secrets else "")
-        )
+    for row in listed:
+        click.echo("\t".join(row))
+
+
+async def _channels(store: Store, config: Config) -> list[list[str]]:
+    """Name, kind, targets, generated secret if there is one."""
+    from incidentd.channels.base import ChannelEnv
+    from incidentd.channels.http import HttpClient
+    from incidentd.clock import SystemClock
+    from incidentd.outlets import Outlets
+
+    secrets = await _generated(store, config)
+    http = HttpClient()
+    outlets = Outlets(
+        ChannelEnv(http, SystemClock(), config.server.public_url, secrets.__getitem__, sys.stdout)
+    )
+    outlets.take(config)  # opens no connection
+    try:
+        return [_listed(name, channel.kind, outlets, secrets) for name, channel in config.channels.items()]
+    finally:
+        for sender in outlets.senders.values():
+            await sender.close()
+        await http.aclose()
+
+
+def _listed(name: str, kind: str, outlets: Outlets, secrets: Mapping[str, str]) -> list[str]:
+    secret = [f"generated secret {secrets[name]}"] if name in secrets else []
+    return [name, kind, ", ".join(outlets.targets[name]), *secret]
 
 
 async def _generated(store: Store, config: Config) -> dict[str, str]:

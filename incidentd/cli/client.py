@@ -122,6 +122,10 @@ class Client:
         """POST `body` as JSON."""
         return self._call("POST", path, json.dumps(body).encode())
 
+    def delete(self, path: str) -> Answer:
+        """DELETE `path`."""
+        return self._call("DELETE", path, None)
+
     def stream(self, path: str, last_event_id: str | None) -> Iterator[Event]:
         """Open an event stream and return its events; the iterator ends when the connection does."""
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}

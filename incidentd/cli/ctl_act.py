@@ -1,4 +1,4 @@
-"""Commands that change incidents: ack, unack, resolve, reopen, snooze, note, declare."""
+"""Commands that change incidents: ack, unack, resolve, reopen, snooze, escalate, assign, note, declare."""
 
 from __future__ import annotations
 
@@ -121,6 +121,44 @@ def snooze(session: Session, /, *, incident_id: int, duration: str) -> None:
     if not session.printed(answer):
         until = output.when(answer.object.get("snoozed_until"), session.now())
         click.echo(f"{output.ref(incident_id)} snoozed until {until}")
+
+
+@click.command("escalate", short_help="Tell the next ones now.")
+@_one
+@api_options
+@pass_session
+def escalate(session: Session, /, *, incident_id: int) -> None:
+    """Run the next step of the incident's escalation policy now; after the last one it begins anew.
+
+    \b
+    Example:
+      incidentctl escalate INC-12
+    """
+    answer = session.client().post(f"/api/v1/incidents/{incident_id}/escalate", {})
+    if not session.printed(answer):
+        state = answer.object.get("escalation") or {}
+        next_at = state.get("next_at") if isinstance(state, dict) else None
+        more = f", next {output.when(next_at, session.now())}" if next_at else ", nobody is left to tell"
+        click.echo(f"{output.ref(incident_id)} escalated{more}")
+
+
+@click.command("assign", short_help="Ask somebody to work on an incident.")
+@_one
+@click.argument("user", metavar="USER")
+@_comment
+@api_options
+@pass_session
+def assign(session: Session, /, *, incident_id: int, user: str, comment: str | None) -> None:
+    """Ask USER, a name of the configuration, to work on an incident; they are told at once.
+
+    \b
+    Example:
+      incidentctl assign INC-12 bob -m "it is your database"
+    """
+    body = {"user": user, "comment": comment}
+    answer = session.client().post(f"/api/v1/incidents/{incident_id}/assign", body)
+    if not session.printed(answer):
+        click.echo(f"{output.ref(incident_id)} assigned to {clean(user)}")
 
 
 @click.command("note", short_help="Add a note to the timeline.")

@@ -23,6 +23,7 @@ _DURATION = re.compile(r"(?=\d)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)
 _INCIDENT_ID = re.compile(r"(?:inc-)?([0-9]{1,18})", re.IGNORECASE | re.ASCII)
 _DELIVERY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_Id = TypeVar("_Id", int, str)
 
 
 @dataclass
@@ -146,16 +147,19 @@ class Duration(click.ParamType[str]):
         return str(value)
 
 
-def each(ids: tuple[int, ...], act: Callable[[int], None]) -> None:
-    """Do `act` for every incident, going on after failures; exit with the worst code seen."""
+def each(ids: tuple[_Id, ...], act: Callable[[_Id], None], named: Callable[[_Id], str] = output.ref) -> None:
+    """Do `act` for everything in `ids`, going on after failures; exit with the worst code seen.
+
+    `named` says which one failed.
+    """
     worst = 0
-    for incident_id in dict.fromkeys(ids):
+    for one in dict.fromkeys(ids):
         try:
-            act(incident_id)
+            act(one)
         except CtlError as error:
             if len(ids) == 1:
                 raise
-            click.echo(f"{output.ref(incident_id)}: {error.format_message()}", err=True)
+            click.echo(f"{named(one)}: {error.format_message()}", err=True)
             worst = max(worst, error.exit_code)
     if worst:
         click.get_current_context().exit(worst)

@@ -1,4 +1,4 @@
-"""Commands that show how the daemon is doing: alerts, deliveries, quarantine, report, health."""
+"""Commands that show how the daemon is doing: alerts, quarantine, report, health."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import click
 from incidentd.cli import output
 from incidentd.cli.client import Answer, RefusedError
 from incidentd.cli.ctl_common import (
-    DeliveryId,
     Duration,
     IncidentId,
     Session,
@@ -24,7 +23,6 @@ from incidentd.cli.ctl_common import (
 )
 from incidentd.cli.output import clean, span, when
 
-DELIVERY_STATES = ("pending", "leased", "sent", "superseded", "suppressed", "dead")
 _Json = dict[str, Any]
 _Build = Callable[[list[_Json], datetime], output.Table]
 
@@ -46,7 +44,7 @@ def alerts(session: Session, /, **query: str | int | None) -> None:
       incidentctl alerts --incident INC-12 --limit 500
     """
     answer = session.client().get("/api/v1/alerts", query)
-    _print_page(session, answer, alert_table, "no alerts match")
+    print_page(session, answer, alert_table, "no alerts match")
 
 
 def alert_table(items: list[_Json], now: datetime) -> output.Table:
@@ -70,74 +68,6 @@ def alert_table(items: list[_Json], now: datetime) -> output.Table:
     )
 
 
-@click.group(
-    "deliveries", invoke_without_command=True, short_help="List notifications and their fate; retry one."
-)
-@click.option("--dead", is_flag=True, help="Only those given up: somebody was not told.")
-@click.option("--state", type=click.Choice(DELIVERY_STATES), help="Only this state.")
-@click.option("--incident", metavar="ID", type=IncidentId(), help="Only those of one incident.")
-@page_options
-@api_options
-@pass_session
-@click.pass_context
-def deliveries(
-    ctx: click.Context, session: Session, /, *, dead: bool, state: str | None, **query: str | int | None
-) -> None:
-    """List notifications: to whom, by which channel, and what became of them.
-
-    \b
-    Examples:
-      incidentctl deliveries --dead
-      incidentctl deliveries --incident INC-12
-      incidentctl deliveries retry 57
-    """
-    if ctx.invoked_subcommand is not None:
-        return
-    if dead and state not in (None, "dead"):
-        raise click.UsageError("--dead and --state exclude each other")
-    answer = session.client().get("/api/v1/deliveries", {"state": "dead" if dead else state, **query})
-    _print_page(session, answer, delivery_table, "no deliveries match")
-
-
-@deliveries.command("retry", short_help="Send one delivery again.")
-@click.argument("delivery_id", metavar="ID", type=DeliveryId())
-@api_options
-@pass_session
-def retry(session: Session, /, *, delivery_id: str) -> None:
-    """Send one delivery again now. Needs a token with the scope admin.
-
-    \b
-    Example:
-      incidentctl deliveries retry 57
-    """
-    answer = session.client().post(f"/api/v1/deliveries/{delivery_id}/retry", {})
-    if session.printed(answer):
-        return
-    state = answer.object.get("state") or "pending"
-    click.echo(
-        f"delivery {delivery_id} to {clean(answer.object.get('channel')) or 'its channel'}: {clean(state)}"
-    )
-
-
-def delivery_table(items: list[_Json], now: datetime) -> output.Table:
-    """Return deliveries with the reason of the last failure."""
-    return output.table_of(
-        items,
-        {
-            "ID": lambda d: d.get("id"),
-            "INCIDENT": lambda d: output.ref(d.get("incident_id")),
-            "CHANNEL": lambda d: d.get("channel"),
-            "TARGET": lambda d: d.get("target"),
-            "WHAT": lambda d: d.get("notice"),
-            "CLASS": lambda d: d.get("class"),
-            "STATE": lambda d: d.get("state"),
-            "TRIES": lambda d: d.get("attempts"),
-            "CREATED": lambda d: when(d.get("created_at"), now),
-            "WHY": lambda d: d.get("reason") or d.get("last_error"),
-        },
-    )
-
-
 @click.command("quarantine", short_help="List alerts that were received but could not be understood.")
 @page_options
 @api_options
@@ -150,7 +80,7 @@ def quarantine(session: Session, /, **query: str | int | None) -> None:
       incidentctl quarantine --json | jq '.items[].alert'
     """
     answer = session.client().get("/api/v1/quarantine", query)
-    _print_page(session, answer, _quarantine_table, "the quarantine is empty")
+    print_page(session, answer, _quarantine_table, "the quarantine is empty")
 
 
 def _quarantine_table(items: list[_Json], now: datetime) -> output.Table:
@@ -243,7 +173,8 @@ def _print_checks(checks: object) -> None:
     output.print_table(output.table_of(checks, columns))
 
 
-def _print_page(session: Session, answer: Answer, build: _Build, empty: str) -> None:
+def print_page(session: Session, answer: Answer, build: _Build, empty: str) -> None:
+    """Print a list as its table, or `empty`; with --json as answered."""
     if session.printed(answer):
         return
     if not answer.items:

@@ -20,7 +20,8 @@ from incidentd.cli.ctl_common import (
     pass_session,
     say_more,
 )
-from incidentd.cli.ctl_ops import alert_table, delivery_table
+from incidentd.cli.ctl_deliveries import delivery_table
+from incidentd.cli.ctl_ops import alert_table
 from incidentd.cli.output import clean, when
 
 _Json = dict[str, Any]
@@ -72,7 +73,7 @@ def incident_table(items: list[_Json], now: datetime) -> output.Table:
         {
             "ID": lambda i: i.get("ref") or output.ref(i.get("id")),
             "SEVERITY": lambda i: i.get("severity"),
-            "STATE": lambda i: i.get("state"),
+            "STATE": _standing,
             "TITLE": lambda i: i.get("title"),
             "SERVICE": lambda i: i.get("service"),
             "FIRING": lambda i: f"{i.get('alerts_firing', 0)}/{i.get('alerts_total', 0)}",
@@ -80,6 +81,16 @@ def incident_table(items: list[_Json], now: datetime) -> output.Table:
             "ACKNOWLEDGED BY": lambda i: i.get("acknowledged_by"),
         },
     )
+
+
+def _standing(incident: _Json) -> str:
+    """State, with what keeps it quiet or open: `triggered, maintenance db upgrade`."""
+    window, withheld = incident.get("suppressed_by"), incident.get("resolve_withheld")
+    words = [str(incident.get("state") or "")]
+    words += [f"maintenance {window}"] if window else []
+    words += ["flapping"] if incident.get("flapping") else []
+    words += ["resolve distrusted"] if withheld == "distrusted" else []
+    return ", ".join(words)
 
 
 @click.command("show", short_help="Show one incident with its alerts and deliveries.")
@@ -121,7 +132,7 @@ def _fields(incident: _Json, now: datetime) -> list[tuple[str, object]]:
             "incident",
             f"{incident.get('ref') or output.ref(incident.get('id'))} {clean(incident.get('title'))}",
         ),
-        ("state", clean(incident.get("state"))),
+        ("state", clean(_standing(incident))),
         ("severity", clean(incident.get("severity"))),
         ("service", clean(incident.get("service"))),
         ("opened", at("opened")),

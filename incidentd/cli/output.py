@@ -35,12 +35,15 @@ _STYLES = {
     "triggered": "bold red",
     "firing": "red",
     "dead": "bold red",
+    "broken": "bold red",
     "unhealthy": "bold red",
     "degraded": "yellow",
+    "throttled": "yellow",
     "acknowledged": "yellow",
     "resolved": "green",
     "sent": "green",
     "healthy": "green",
+    "nobody": "bold red",
 }
 _JUST_NOW, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86400
 

@@ -5,12 +5,15 @@ May import: `channels` (each brings its own configuration), `domain`, `fields`.
 Must not: print a secret, read anything but the file and the secrets it names, or change what is running.
 """
 
-from incidentd.config.alerts import Grouping, Heartbeat, SeverityMap, Source
+from incidentd.config.alerts import Grouping, SeverityMap, Source
 from incidentd.config.database import Database, DatabaseUrl
+from incidentd.config.escalation import Escalation, EscalationStep
+from incidentd.config.heartbeats import Heartbeat
 from incidentd.config.loader import LoadedConfig, load
-from incidentd.config.people import Escalation, EscalationStep, Retention, Runbooks, Schedule, User
+from incidentd.config.people import Retention, Runbooks, User
 from incidentd.config.problems import ConfigError, Problem
 from incidentd.config.route import RootRoute, RouteNode
+from incidentd.config.schedules import Schedule
 from incidentd.config.schema import json_schema
 from incidentd.config.server import Auth, Queue, Scope, Server, Token
 from incidentd.config.status_page import Component, Effect, StatusPage

@@ -8,22 +8,16 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from incidentd.config.section import MatcherField, PositiveDuration, Section
+from incidentd.config.heartbeats import Heartbeat
+from incidentd.config.section import PositiveDuration, Section
+from incidentd.domain.flapping import Flapping
+from incidentd.domain.contact import Urgency
 from incidentd.domain.matcher import parse_matcher
 from incidentd.domain.severity import Severity, SeverityRules
 from incidentd.fields import BaseUrl, Duration
 
 EVERY_LABEL = "..."
 """Alertmanager's word for grouping by all labels: one incident per alert."""
-
-
-class Heartbeat(Section):
-    """An alert that always fires, so it opens no incident. That it stops arriving is NOT yet noticed."""
-
-    matchers: tuple[MatcherField, ...] = Field(min_length=1)
-    """Which alerts are this heartbeat; all of them must hold."""
-    every: PositiveDuration
-    """How often it should be seen. Noted for a later version: that it stops arriving is NOT yet noticed."""
 
 
 def _watchdog() -> tuple[Heartbeat, ...]:
@@ -40,8 +34,17 @@ class Source(Section):
         default_factory=_watchdog,
         json_schema_extra={"default": [{"matchers": ['alertname="Watchdog"'], "every": "5m"}]},
     )
-    """Alerts that always fire: they are recorded and open nothing. That they stop arriving is NOT yet noticed. An
-    empty list: every alert can open an incident."""
+    """Alerts that always fire: they are recorded and open nothing. That one stops arriving is an incident, but only of
+    those that are written here: how often the default one comes is not known. An empty list: every alert can open an
+    incident."""
+    mass_resolve: int = Field(default=5, ge=0)
+    """While a heartbeat of this source is missing, more incidents than this that resolve within a minute are not
+    believed to be over until it is back."""
+
+    @property
+    def watched(self) -> tuple[Heartbeat, ...]:
+        """Those whose absence is an incident."""
+        return self.heartbeats if "heartbeats" in self.model_fields_set else ()
 
 
 class SeverityMap(Section):
@@ -53,6 +56,9 @@ class SeverityMap(Section):
     """Further values of that label and what they mean; `critical`, `warning` and `info` mean themselves."""
     default: Severity = Severity.WARNING
     """What a missing or unknown value means."""
+    urgency: Mapping[Severity, Urgency] = {}
+    """Which severities interrupt people: `high` does, `low` waits for the end of their quiet hours, with `none` no
+    escalation starts. Unless given, `critical` is `high`, `warning` is `low`, `info` is `none`."""
 
     @property
     def rules(self) -> SeverityRules:
@@ -70,6 +76,22 @@ def _labels(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+class FlappingGroups(Section):
+    """When an incident comes and goes too often to tell of it each time."""
+
+    refires: int = Field(default=5, ge=1)
+    """It flaps when it has been reopened by its source more often than this within `window`."""
+    window: PositiveDuration = timedelta(hours=1)
+    """How far back the times are counted."""
+    hold: PositiveDuration = timedelta(minutes=15)
+    """How long a flapping incident must be quiet before it is resolved."""
+
+    @property
+    def rules(self) -> Flapping:
+        """The same for the domain."""
+        return Flapping(self.refires, self.window, self.hold)
+
+
 class Grouping(Section):
     """Which alerts make one incident, and when a new firing belongs to an old one."""
 
@@ -79,3 +101,5 @@ class Grouping(Section):
     """An alert that fires again within this time after the resolve reopens the same incident."""
     reopen_hold: Duration = timedelta(minutes=5)
     """If it fires with its old start (maybe a stale post), nobody is told before it has lasted this long."""
+    flapping: FlappingGroups = FlappingGroups()
+    """When an incident comes and goes too often to tell of it each time."""

@@ -37,11 +37,5 @@ def idle_sections(config: Config) -> Iterator[str]:
         if not known:
             yield f"channels.{name}: nobody under users has a slack ID, so every button and command is refused"
     for section in NOT_ACTED_UPON:
-        if not getattr(config, section) or (section == "users" and known and callable_):
-            continue
-        why = (
-            "no Slack channel has a signing_secret or mode: socket, so "
-            if section == "users" and known
-            else ""
-        )
-        yield f"{section}: {why}accepted, but not acted upon by this version"
+        if getattr(config, section):
+            yield f"{section}: accepted, but not acted upon by this version"

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from incidentd.config.callers import idle_sections
-from incidentd.config.coverage import unsure_pages
+from incidentd.config.coverage import weak_pages
 from incidentd.config.document import Document
 from incidentd.config.explain import nearest
+from incidentd.config.paging_checks import paged_channels, paging_warnings
 from incidentd.config.problems import KeyPath, Problem, dotted
 from incidentd.config.tree import CONSOLE, Config
 
@@ -63,6 +64,7 @@ def warnings(config: Config) -> Iterator[str]:
         yield "route.notify: empty, so nobody is told of alerts that no route matches"
     yield from _channel_warnings(config)
     yield from idle_sections(config)
+    yield from paging_warnings(config)
     for name, source in config.sources.items():
         if source.alertmanagers:
             yield (
@@ -73,12 +75,13 @@ def warnings(config: Config) -> Iterator[str]:
 
 def _channel_warnings(config: Config) -> Iterator[str]:
     told = config.route.channels().union(*(channel.fallback for channel in config.channels.values()))
+    told |= paged_channels(config)
     for name, channel in config.channels.items():
         if name not in told:
             yield f"channels.{name}: no route notifies it"
         if channel.kind == "webhook" and channel.texts is not None:
             yield f"channels.{name}.texts: change nothing, for a webhook carries data; delete them"
-    yield from unsure_pages(config)
+    yield from weak_pages(config)
 
 
 def _unknown(

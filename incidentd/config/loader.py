@@ -13,6 +13,9 @@ from incidentd.config.callers import unclear_users
 from incidentd.config.checks import broken_references, duplicate_tokens, warnings
 from incidentd.config.document import Document, parse
 from incidentd.config.explain import explain
+from incidentd.config.heartbeats import ambiguous_heartbeats
+from incidentd.config.on_call_checks import unknown_people
+from incidentd.config.paging_checks import broken_targets, unfit_contacts
 from incidentd.config.problems import ConfigError, Problem
 from incidentd.config.secrets import SecretReader, secret_warnings
 from incidentd.config.tree import Config
@@ -53,14 +56,21 @@ def read(path: Path) -> Document:
 
 
 def _validated(document: Document, reader: SecretReader) -> tuple[Config | None, list[Problem]]:
-    problems = [*document.problems, *broken_references(document)]
+    problems = [*document.problems, *broken_references(document), *broken_targets(document)]
+    problems += unknown_people(document)
     try:
         config = Config.model_validate(document.raw, context={SECRETS: reader})
     except ValidationError as refused:
         # What could not be read has been told already; that a value is missing there only follows.
         told = {problem.path for problem in document.problems}
         return None, [*problems, *(each for each in explain(refused, document) if each.path not in told)]
-    return config, [*problems, *duplicate_tokens(config, document), *unclear_users(config, document)]
+    return config, [
+        *problems,
+        *duplicate_tokens(config, document),
+        *unclear_users(config, document),
+        *unfit_contacts(config, document),
+        *ambiguous_heartbeats(config, document),
+    ]
 
 
 def _text(path: Path) -> str:

@@ -1,21 +1,21 @@
 """Sections that later versions act upon, and what is kept: checked for their shape today.
 
-`schedules`, `escalation` and `slo` are accepted, so that a file can be written once; check-config says that nothing
-happens because of them yet. Of `users` their Slack IDs count: only they may act from Slack.
+Some sections are accepted, so that a file can be written once; check-config says that nothing happens because of them
+yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
-from incidentd.config.section import PositiveDuration, Section, TimeZone
-from incidentd.fields import Duration
+from incidentd.config.escalation import ContactRule, QuietHours
+from incidentd.config.leave import Leave
+from incidentd.config.section import PositiveDuration, Section
 
-NOT_ACTED_UPON = ("users", "schedules", "escalation", "slo")
-"""Sections that are accepted and change nothing in this version, but for the Slack IDs of `users`."""
+NOT_ACTED_UPON = ("slo",)
+"""Sections that are accepted and change nothing in this version."""
 
 
 class User(Section):
@@ -27,35 +27,13 @@ class User(Section):
     """Their mail address."""
     slack: str | None = None
     """Their Slack member ID, such as `U012ABCDEF`: who presses a button or types `/incident` in Slack acts as them."""
-    contact: tuple[Mapping[str, JsonValue], ...] = ()
-    """How to reach them, in order."""
-
-
-class Schedule(Section):
-    """Who is on duty when."""
-
-    time_zone: TimeZone
-    """The IANA time zone in which its hours are meant."""
-    layers: tuple[Mapping[str, JsonValue], ...] = ()
-    """Rotations, later ones over earlier ones."""
-
-
-class EscalationStep(Section):
-    """One step: whom to tell if nobody has answered."""
-
-    after: Duration
-    """Time since the step before."""
-    notify: tuple[str, ...] = Field(min_length=1)
-    """`schedule:NAME`, `user:NAME` or a channel's name."""
-
-
-class Escalation(Section):
-    """What happens while nobody answers."""
-
-    steps: tuple[EscalationStep, ...] = Field(min_length=1)
-    """The steps in order."""
-    repeat: int = Field(default=0, ge=0)
-    """How often all steps are gone through again."""
+    contact: tuple[ContactRule, ...] = ()
+    """How to reach them when an escalation names them. Empty: at their `email` over the first e-mail channel and at
+    their `slack` as a direct message, whatever of that there is."""
+    quiet_hours: QuietHours | None = None
+    """When what is of low urgency waits for the morning."""
+    leave: Leave | None = None
+    """When they are away."""
 
 
 class Runbooks(Section):

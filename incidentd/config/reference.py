@@ -37,7 +37,10 @@ def renewed(text: str) -> str:
 
 
 def _kind(kind: str, schema: Json) -> str:
-    return f"#### `kind: {kind}`\n\n{_meaning(schema)}\n\n{_table(_rows(schema, 'channels.NAME'))}"
+    # The heading says what there is to say of `kind`.
+    others = {key: child for key, child in schema["properties"].items() if key != "kind"}
+    rows = _rows({**schema, "properties": others}, "channels.NAME")
+    return f"#### `kind: {kind}`\n\n{_meaning(schema)}\n\n{_table(rows)}"
 
 
 def _table(rows: Iterator[tuple[str, str, str, str]]) -> str:
@@ -73,7 +76,8 @@ def _type(schema: Json) -> str:
         return f"list of {_type(whole['items'])}"
     if whole.get("format") == "uri":
         return "http(s) address"
-    words = {"string": "text", "integer": "whole number", "boolean": "`true`, `false`", "object": "mapping"}
+    words = {"string": "text", "integer": "whole number", "number": "number"}
+    words |= {"boolean": "`true`, `false`", "object": "mapping"}
     return words.get(str(whole.get("type")), "anything")
 
 

@@ -12,11 +12,16 @@ from pydantic import Field, JsonValue, model_validator
 from incidentd.channels.base import ChannelConfig, discover
 from incidentd.config.alerts import Grouping, SeverityMap, Source
 from incidentd.config.database import Database
-from incidentd.config.people import Escalation, Retention, Runbooks, Schedule, User
+from incidentd.config.escalation import Acknowledgement, Escalation, SelfCheck
+from incidentd.config.heartbeats import Ping
+from incidentd.config.maintenance import MaintenanceWindow
+from incidentd.config.people import Retention, Runbooks, User
 from incidentd.config.route import RootRoute
+from incidentd.config.schedules import Schedule
 from incidentd.config.section import Section
 from incidentd.config.server import Auth, Server
 from incidentd.config.status_page import StatusPage
+from incidentd.domain import schedule as on_call
 from incidentd.fields import Slug
 
 CONSOLE = "console"
@@ -45,6 +50,10 @@ class Config(Section):
         default={"main": Source()}, min_length=1, json_schema_extra={"default": {"main": {}}}
     )
     """Who sends alerts, by name. A body whose token names no source belongs to the first."""
+    heartbeats: Mapping[Slug, Ping] = {}
+    """Signs of life that are pinged, by name; those that come as alerts stand with their source."""
+    maintenance: tuple[MaintenanceWindow, ...] = ()
+    """Planned times in which matching alerts are recorded and tell nobody."""
     severity: SeverityMap = SeverityMap()
     """How an alert's label says how bad it is."""
     grouping: Grouping = Grouping()
@@ -63,6 +72,10 @@ class Config(Section):
     """Who is on duty when, by name."""
     escalation: Mapping[Slug, Escalation] = {}
     """What happens while nobody answers, by name."""
+    acknowledgement: Acknowledgement = Acknowledgement()
+    """How long an acknowledgement holds, and when who holds it is reminded."""
+    self_check: SelfCheck = SelfCheck()
+    """How others see that incidentd does its work."""
     runbooks: Runbooks = Runbooks()
     """Where runbooks are kept."""
     status_page: StatusPage = StatusPage()
@@ -82,6 +95,12 @@ class Config(Section):
         if not isinstance(channels, Mapping) or not isinstance(route, Mapping) or "notify" in route:
             return data
         return {**data, "route": {**route, "notify": _console_else_all(channels)}}
+
+    @functools.cached_property
+    def plans(self) -> Mapping[str, on_call.Schedule]:
+        """The schedules by name, as the domain reads them, with the leave of their users."""
+        leave = {name: user.leave for name, user in self.users.items() if user.leave is not None}
+        return {name: schedule.plan(name, leave) for name, schedule in self.schedules.items()}
 
     @property
     def default_source(self) -> str:

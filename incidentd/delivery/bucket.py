@@ -12,6 +12,8 @@ from incidentd.channels.base import Rate
 from incidentd.clock import Clock
 
 _UNLIMITED = 1_000_000
+_ROUNDING = 1e-6
+"""Of a token: what is lost when seconds are added up."""
 
 
 class Buckets:
@@ -24,21 +26,23 @@ class Buckets:
         self._left: dict[str, tuple[float, float]] = {}
         """Target -> tokens, and when they were counted; full ones are left out."""
 
-    def tokens(self, target: str) -> int:
-        """How many messages `target` takes at once."""
-        return _UNLIMITED if self._rate is None else math.floor(self._now(target) + 1e-9)
+    def tokens(self, target: str, spare: int = 0) -> int:
+        """How many messages `target` takes at once, if `spare` of them are left for others."""
+        if self._rate is None:
+            return _UNLIMITED
+        return max(0, math.floor(self._now(target) + _ROUNDING) - self._spared(spare))
 
     def take(self, target: str, count: int = 1) -> None:
         """So many are being sent."""
         if self._rate is not None:
             self._left[target] = (self._now(target) - count, self._clock.monotonic())
 
-    def exhausted(self) -> list[str]:
-        """The targets that take nothing now."""
+    def exhausted(self, spare: int = 0) -> list[str]:
+        """The targets that take nothing now, if `spare` messages to each are left for others."""
         for target in list(self._left):
             if self._rate is not None and self._now(target) >= self._rate.burst:
-                del self._left[target]
-        return [target for target in self._left if not self.tokens(target)]
+                self._left.pop(target, None)  # units of work run in other threads, and look here too
+        return [target for target in list(self._left) if not self.tokens(target, spare)]
 
     def pause(self) -> float | None:
         """Seconds until one of the exhausted targets takes something; None if there is none."""
@@ -47,8 +51,13 @@ class Buckets:
         waits = [(1 - self._now(target)) / self._rate.per_second for target in self.exhausted()]
         return max(0.001, min(waits)) if waits else None
 
+    def _spared(self, spare: int) -> int:
+        # A full bucket gives at least one, or the others would wait for good.
+        return 0 if self._rate is None else min(spare, self._rate.burst - 1)
+
     def _now(self, target: str) -> float:
-        if self._rate is None or target not in self._left:
+        left = self._left.get(target)
+        if self._rate is None or left is None:
             return math.inf if self._rate is None else float(self._rate.burst)
-        tokens, at = self._left[target]
+        tokens, at = left
         return min(float(self._rate.burst), tokens + (self._clock.monotonic() - at) * self._rate.per_second)

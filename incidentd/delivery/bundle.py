@@ -38,20 +38,31 @@ def seated(
     """
     seats: list[Seat] = []
     used: dict[str, int] = {}
-    open_seats: dict[tuple[str, Notice], Seat] = {}
+    open_seats: dict[tuple[str, Notice, bool], Seat] = {}
     for row in rows:
         fit = together and _can_ride(row, followed_up)
-        if len(seats) < limit and used.get(row.target, 0) < tokens(row.target):
+        left = tokens(row.target) - used.get(row.target, 0)
+        if left > 0 and len(seats) >= limit:
+            continue  # the next claim has a seat of its own for it
+        if left > 0:
             used[row.target] = used.get(row.target, 0) + 1
             seat = Seat(row)
             seats.append(seat)
             if fit:
-                open_seats[row.target, row.notice] = seat
-        elif fit and (bus := open_seats.get((row.target, row.notice))) and len(bus.riders) < MOST:
+                open_seats[_line(row)] = seat
+        elif fit and (bus := open_seats.get(_line(row))) and len(bus.riders) < MOST:
             bus.riders.append(row)
     return seats
 
 
+def _line(row: Delivery) -> tuple[str, Notice, bool]:
+    # What stands in for another channel says so, and so rides with its like.
+    return row.target, row.notice, row.fallback_of is not None
+
+
 def _can_ride(row: Delivery, followed_up: Container[int]) -> bool:
-    fresh = not row.attempts and not row.minimal and row.fallback_of is None
+    # Not by its attempts: one that was leased and given back unstarted may have riders of its own.
+    fresh = not row.generation and not row.minimal
+    if row.person is not None:  # who is told in person has no thread to be kept true
+        return fresh and (row.notice in _TOGETHER or row.notice is Notice.ESCALATED)
     return fresh and row.notice in _TOGETHER and row.incident_id not in followed_up

@@ -35,7 +35,7 @@ class Taking:
     now: datetime
     lease_until: datetime
     limit: int
-    traits: Traits = Traits()
+    traits: Traits = field(default_factory=Traits)
     tokens: Callable[[str], int] = lambda _: MOST
     """How many messages a target takes now."""
     exhausted: Sequence[str] = ()
@@ -172,7 +172,7 @@ def _write(tx: Tx, seats: Sequence[Seat], result: Claim, taking: Taking) -> None
             pages.ride(tx, seat.row.id, [row.id for row in seat.riders])
     pages.make_missed(tx, [(row.id, why) for row, why in result.missed])
     outbox.close_unsent(tx, [(c.delivery.id, c.state, c.reason) for c in result.closed])
-    pages.set_down(tx, [c.delivery.id for c in result.closed if c.delivery.attempts])
+    pages.set_down(tx, [*[c.delivery.id for c in result.closed], *[row.id for row, _ in result.missed]])
 
 
 def _write_incidents(

@@ -7,7 +7,7 @@ it is a page itself and falls back to the next one in the same list.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from incidentd.delivery import notes
@@ -73,38 +73,68 @@ def fall_back(tx: Tx, lost: Sequence[Lost], plan: Plan, now: datetime) -> FellBa
     if not lost:
         return FellBack()
     found = {i.id: i for i in incidents.by_ids(tx, sorted({each.row.incident_id for each in lost}))}
+    snoozed = [i.id for i in found.values() if i.snoozed_until is not None]
+    snoozers = timeline.last_actors(tx, snoozed, "snoozed") if snoozed else {}
+    work = _Round(plan, now, found)
     broken = {d.channel for d in destinations.all_of(tx) if d.state is DestinationState.BROKEN}
-    new: list[NewDelivery] = []
-    closed: list[Closed] = []
-    lines: list[notes.Line] = []
-    fell: list[tuple[Delivery, str, str | None]] = []
     for each in lost:
-        row = each.row
-        incident = found.get(row.incident_id)
+        incident = found.get(each.row.incident_id)
         if incident is None or not incident.open:
             continue
-        if done := withheld(incident, now, "somebody"):
-            if row.state is DeliveryState.PENDING and not each.dead:
-                closed.append(Closed(row, DeliveryState.SUPPRESSED, done))
-                found[incident.id] = _noted(incident, notes.suppressed(row, done), now, lines)
+        if done := withheld(incident, now, snoozers.get(incident.id, "somebody")):
+            work.needless(incident, each, done)
             continue
-        first = pages.first_of(tx, row)
-        told = pages.told_with(tx, first)
-        stand_in = _next(first.channel, told, plan, broken)
+        first = pages.first_of(tx, each.row)
+        same = (first.incident_id, first.channel, first.notice, first.created_at)
+        if each.row.fallback_of is None and (same in work.handled or pages.others_told(tx, first)):
+            continue  # another mailbox of the same page: one stand-in is enough
+        work.handled.add(same)
+        work.tell(incident, each, first, pages.told_with(tx, first), broken)
+    pages.mark_fell_back(tx, [each.row.id for each in lost], now)
+    outbox.close_unsent(tx, [(c.delivery.id, c.state, c.reason) for c in work.closed])
+    pages.set_down(tx, [c.delivery.id for c in work.closed])
+    outbox.enqueue(tx, work.new)
+    incidents.save(tx, list(found.values()))
+    timeline.append(tx, work.lines)
+    return FellBack(tuple(work.fell), tuple(work.closed))
+
+
+@dataclass(slots=True)
+class _Round:
+    """What is decided about the pages of one unit of work."""
+
+    plan: Plan
+    now: datetime
+    found: dict[int, Incident]
+    new: list[NewDelivery] = field(default_factory=list)
+    closed: list[Closed] = field(default_factory=list)
+    lines: list[notes.Line] = field(default_factory=list)
+    fell: list[tuple[Delivery, str, str | None]] = field(default_factory=list)
+    handled: set[tuple[object, ...]] = field(default_factory=set)
+
+    def needless(self, incident: Incident, each: Lost, why: str) -> None:
+        """A person has acted meanwhile: nobody else is told."""
+        if each.row.state is DeliveryState.PENDING and not each.dead:
+            self.closed.append(Closed(each.row, DeliveryState.SUPPRESSED, why))
+            self._note(incident, notes.suppressed(each.row, why))
+
+    def tell(
+        self, incident: Incident, each: Lost, first: Delivery, told: Collection[str], broken: Collection[str]
+    ) -> None:
+        """Tell the next one in the list, if there is one."""
+        stand_in = _next(first.channel, told, self.plan, broken)
         if stand_in is not None:
-            new += _stand_ins(row, first, incident, stand_in, plan, now)
+            self.new += _stand_ins(each.row, first, incident, stand_in, self.plan, self.now)
             # What happens later is told there too, or an alert would stay open there.
             incident = replace(incident, notify=tuple(dict.fromkeys((*incident.notify, stand_in))))
-        if stand_in is None and each.dead:
-            continue
-        fell.append((row, each.why, stand_in))
-        found[incident.id] = _noted(incident, notes.fell_back(row, each.why, stand_in, told), now, lines)
-    pages.mark_fell_back(tx, [each.row.id for each in lost], now)
-    outbox.close_unsent(tx, [(c.delivery.id, c.state, c.reason) for c in closed])
-    outbox.enqueue(tx, new)
-    incidents.save(tx, list(found.values()))
-    timeline.append(tx, lines)
-    return FellBack(tuple(fell), tuple(closed))
+        elif each.dead:
+            return
+        self.fell.append((each.row, each.why, stand_in))
+        self._note(incident, notes.fell_back(each.row, each.why, stand_in, told))
+
+    def _note(self, incident: Incident, entry: Entry) -> None:
+        self.found[incident.id], more = notes.numbered(incident, [entry], self.now)
+        self.lines += more
 
 
 def _next(channel: str, told: Collection[str], plan: Plan, broken: Collection[str]) -> str | None:
@@ -131,9 +161,3 @@ def _stand_ins(
         )
         for target in plan.targets[channel]
     ]
-
-
-def _noted(incident: Incident, entry: Entry, now: datetime, lines: list[notes.Line]) -> Incident:
-    after, more = notes.numbered(incident, [entry], now)
-    lines += more
-    return after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from incidentd.clock import Clock
@@ -17,16 +18,35 @@ class Gate:
     def __init__(self, clock: Clock, channel: str, traits: Traits, *, only_target: bool) -> None:
         self.traits = traits
         self.buckets = Buckets(clock, traits.rate)
-        self.known = Destination(channel, DestinationState.OK, clock.now())
+        self.stored = Destination(channel, DestinationState.OK, clock.now())
         """How the destination is doing, as looked up last."""
-        self.pages_wait = False
-        """Pages wait for the rate: nothing else may use it up."""
-        self._only_target = only_target
+        self.known = self.stored
+        """The same, and what attempts have told since that is not written yet."""
+        self.only_target = only_target
+        self._unwritten: list[tuple[Outcome, datetime]] = []
+
+    def looked_up(self, stored: Destination) -> None:
+        """So it stands in the database."""
+        self.stored = self.known = stored
+        for outcome, at in self._unwritten:
+            self._judge(outcome, at)
+
+    def written(self, outcomes: Iterable[Outcome], stored: Destination) -> None:
+        """These are taken into account in what is stored now."""
+        for outcome in outcomes:
+            place = next((n for n, (known, _) in enumerate(self._unwritten) if known is outcome), None)
+            if place is not None:
+                del self._unwritten[place]
+        self.looked_up(stored)
 
     def heard(self, outcome: Outcome, now: datetime) -> None:
         """An attempt ended: what was taken together with it must not run into the same wall."""
+        self._unwritten.append((outcome, now))
+        self._judge(outcome, now)
+
+    def _judge(self, outcome: Outcome, now: datetime) -> None:
         self.known = after(
-            self.known, outcome, self.known.last_error or "", now, only_target=self._only_target
+            self.known, outcome, self.known.last_error or "", now, only_target=self.only_target
         )
 
     def shut(self, now: datetime) -> bool:

@@ -141,6 +141,8 @@ class Keeper:
         def work(tx: Tx) -> None:
             destinations.forget(tx, sorted(changed))
             destinations.retry_now(tx, configured, now)
+            for channel in changed.intersection(configured):
+                pages.hurry(tx, channel, now)  # what the old one was asked to wait for
 
         await self._env.store.write(work)
         if self._changed is changed:

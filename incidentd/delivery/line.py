@@ -6,19 +6,23 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
 
-from incidentd.channels.base import Sender
+from incidentd.channels.announcing import Announcer
+from incidentd.channels.base import NOT_PROBED, Sender
 from incidentd.delivery import notes
 from incidentd.delivery.env import Env
 from incidentd.delivery.gate import Gate
+from incidentd.delivery.herald import Herald
 from incidentd.delivery.message import Claimed, build
 from incidentd.delivery.pump import Pump
-from incidentd.delivery.settle import follow, said, storable
+from incidentd.delivery.settle import follow, said, storable, try_one
 from incidentd.delivery.texts import texts_for
 from incidentd.delivery.traits import Traits
+from incidentd.domain.deployment import Announcement
 from incidentd.domain.destination import DestinationState
 from incidentd.domain.notification import Message, Outcome, Verdict
 
@@ -81,6 +85,17 @@ class Line:
             )
             for pages in (True, False)
         )
+        self.heralds: tuple[Herald, ...] = ()
+        """One, if the channel can tell of deployments."""
+        if isinstance(sender, Announcer):
+            self.heralds = (
+                Herald(env, channel, self.gate, sender.targets[0], partial(self._announce, sender)),
+            )
+
+    @property
+    def loops(self) -> tuple[Pump | Herald, ...]:
+        """Everything that takes rows."""
+        return (*self.pumps, *self.heralds)
 
     @property
     def health(self) -> ChannelHealth:
@@ -97,21 +112,21 @@ class Line:
     def start(self) -> None:
         """Begin to take rows."""
         self._tasks = [
-            asyncio.create_task(pump.run(), name=f"deliver-{self._channel}") for pump in self.pumps
+            asyncio.create_task(loop.run(), name=f"deliver-{self._channel}") for loop in self.loops
         ]
 
     def poke(self) -> None:
         """Look into the outbox now."""
-        for pump in self.pumps:
-            pump.poke()
+        for loop in self.loops:
+            loop.poke()
 
     async def end(self, seconds: float | None) -> bool:
         """Take nothing more, wait for what is under way, close the sender; False if `seconds` were too few.
 
         Most of the time is for sends under way; some is left for whoever asked.
         """
-        for pump in self.pumps:
-            pump.retire()
+        for loop in self.loops:
+            loop.retire()
         left: set[asyncio.Task[None]] = set()
         if self._tasks:
             _, left = await asyncio.wait(
@@ -150,6 +165,14 @@ class Line:
         self._note(outcome)
         return outcome
 
+    async def _announce(self, sender: Announcer, announcement: Announcement) -> Outcome:
+        """Tell of a deployment. Like `deliver`, but how the channel is doing is not judged by it."""
+        try:
+            return await self._call(sender.announce(announcement))
+        except Exception:  # a fault in one channel must not end the loop
+            log.exception("channel_bug", channel=self._channel, delivery=None)
+            return BUG
+
     def _message(self, claimed: Claimed) -> Message:
         env, row = self._env, claimed.delivery
         message = build(
@@ -168,16 +191,23 @@ class Line:
         except Exception:  # a fault in one channel must not end the loop
             log.exception("channel_bug", channel=self._channel, delivery=None)
             outcome = BUG
-        if outcome.verdict in {Verdict.RETRY, Verdict.AMBIGUOUS, Verdict.THROTTLED}:
-            outcome = replace(
-                outcome, verdict=Verdict.DESTINATION_BROKEN
-            )  # it has not said that it takes us again
+        outcome = self._as_probe(outcome)
         self._note(outcome)
         env = self._env
-        known, plan, now = self.gate.known, env.plan(), env.clock.now()
-        self.gate.known = await env.store.write(lambda tx: follow(tx, known, [outcome], plan, now))
+        known, plan, now = self.gate.stored, env.plan(), env.clock.now()
+        if outcome.verdict is Verdict.OK and outcome.code == NOT_PROBED:
+            self.gate.looked_up(await env.store.write(lambda tx: try_one(tx, known, now)))
+        else:
+            self.gate.looked_up(await env.store.write(lambda tx: follow(tx, known, [outcome], plan, now)))
         log.info("destination_probed", channel=self._channel, outcome=outcome.verdict, error=said(outcome))
         self.poke()
+
+    def _as_probe(self, outcome: Outcome) -> Outcome:
+        told = {Verdict.OK, Verdict.DISABLED, Verdict.DESTINATION_BROKEN}
+        if outcome.verdict in told or (outcome.verdict is Verdict.TARGET_GONE and self.gate.only_target):
+            return outcome
+        # It has not said that it takes us again, and the next probe has to wait too.
+        return replace(outcome, verdict=Verdict.DESTINATION_BROKEN)
 
     async def _call(self, asked: Coroutine[Any, Any, Outcome]) -> Outcome:
         call = asyncio.create_task(asked)

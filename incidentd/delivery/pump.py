@@ -12,7 +12,7 @@ from incidentd.delivery.claim import Claim, Taking, claim
 from incidentd.delivery.env import Env
 from incidentd.delivery.gate import Gate
 from incidentd.delivery.message import Claimed
-from incidentd.delivery.settle import Settled, decide, record
+from incidentd.delivery.settle import Settled, decide, of_destination, record
 from incidentd.delivery.trouble import Trouble
 from incidentd.domain.notification import Outcome
 from incidentd.store import destinations, outbox
@@ -52,6 +52,8 @@ class Pump:
         self._sending: dict[asyncio.Task[None], int] = {}
         self._finished: list[tuple[Claimed, Outcome]] = []
         self._unstarted: list[Delivery] = []
+        self._spare = 0
+        """Messages to each target that are left for pages."""
         self._wake = asyncio.Event()
         self._retired = asyncio.Event()
         self.resting = asyncio.Event()
@@ -117,7 +119,7 @@ class Pump:
         if self._gate.to_be_probed(now):
             return await self._try_again()
         room = self._gate.room(free, len(self._sending), self._env.limits.claimed_per_slot)
-        if not due or not room or self._gate.shut(now):
+        if not due or not room or self._gate.shut(now) or self._retired.is_set():
             if self._empty and not self._wake.is_set():
                 self.resting.set()
             return self._until(later, now)
@@ -145,23 +147,20 @@ class Pump:
 
     def _look(self, tx: Tx, now: datetime) -> tuple[bool, datetime | None]:
         """Whether something may leave, and when the next row wants to."""
-        self._gate.known = destinations.of(tx, self._channel, now)
+        self._gate.looked_up(destinations.of(tx, self._channel, now))
         if self._gate.shut(now):
             return False, None
-        exhausted = self._gate.buckets.exhausted()
+        limited = not self._pages and self._gate.traits.rate is not None
+        # The last message that a target takes is for a page that waits.
+        self._spare = int(limited and outbox.is_due(tx, self._channel, pages=True, now=now))
+        exhausted = self._gate.buckets.exhausted(self._spare)
         due = outbox.is_due(tx, self._channel, pages=self._pages, now=now, exhausted=exhausted)
-        if self._pages:
-            self._gate.pages_wait = (
-                bool(exhausted) and not due and outbox.is_due(tx, self._channel, pages=True, now=now)
-            )
-        elif exhausted and self._gate.pages_wait:
-            due = False
         return due, None if due else outbox.next_due(tx, self._channel, pages=self._pages, now=now)
 
     async def _claim(self, limit: int) -> bool:
         def work(tx: Tx) -> Claim:
             # Read here: under load a unit of work waits for the writer, and a lease must not begin before that.
-            now, gate = self._env.clock.now(), self._gate
+            now, gate, spare = self._env.clock.now(), self._gate, self._spare
             taking = Taking(
                 self._channel,
                 self._pages,
@@ -170,8 +169,8 @@ class Pump:
                 now + self._env.limits.lease,
                 limit,
                 gate.traits,
-                gate.buckets.tokens,
-                gate.buckets.exhausted(),
+                lambda target: gate.buckets.tokens(target, spare),
+                gate.buckets.exhausted(spare),
             )
             return claim(tx, taking)
 
@@ -208,7 +207,8 @@ class Pump:
 
     async def _attempt(self, claimed: Claimed) -> None:
         outcome = await self._send(claimed)
-        self._gate.heard(outcome, self._env.clock.now())
+        if of_destination(outcome, claimed.delivery):
+            self._gate.heard(outcome, self._env.clock.now())
         self._finished.append((claimed, outcome))
         self.poke()
 
@@ -221,16 +221,16 @@ class Pump:
             Settled(c.delivery, outcome, decide(outcome, c.delivery, now, self._env.jitter()), bool(c.bundle))
             for c, outcome in finished
         ]
-        known = self._gate.known
+        known = self._gate.stored
         recorded = await self._env.store.write(lambda tx: record(tx, known, settled, unstarted, plan, now))
         # Only now: after a failure they are written by the next turn.
         del self._finished[: len(finished)], self._unstarted[: len(unstarted)]
-        self._gate.known = recorded.destination
+        self._gate.written([outcome for _, outcome in finished], recorded.destination)
         for one in settled:
             report.of_attempt(self._env.metrics, one, ours=one.delivery.id in recorded.ours)
         report.of_fallback(self._env.metrics, recorded.fell_back)
         if recorded.noted or any(one.dead for one in settled):
             self._env.noted()
-        if recorded.fell_back.told:
-            self._env.wake()
+        if recorded.fell_back.told or (unstarted and self._retired.is_set()):
+            self._env.wake()  # of a retired pump: what it gives back is for its successor
         self._settled()

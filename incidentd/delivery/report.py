@@ -27,7 +27,7 @@ def of_attempt(metrics: Metrics, settled: Settled, *, ours: bool) -> None:
     elif settlement.state is DeliveryState.SENT:
         log.info("delivery_sent", code=settled.outcome.code, **facts)
         if notes.is_page(delivery):
-            waited = (settlement.at - delivery.created_at).total_seconds()
+            waited = (settlement.at - delivery.waiting_since).total_seconds()
             metrics.page_delivery_seconds.labels(delivery.channel).observe(max(waited, 0.0))
     elif settled.dead:
         _given_up(metrics, delivery, settlement.reason or "")

@@ -9,7 +9,14 @@ from datetime import datetime, timedelta
 from incidentd.delivery import notes
 from incidentd.delivery.fallback import FellBack, Lost, fall_back, hopeless
 from incidentd.delivery.traits import Plan
-from incidentd.domain.destination import BROKEN_PAUSE, THROTTLE_PAUSE, Destination, DestinationState, after
+from incidentd.domain.destination import (
+    BROKEN_PAUSE,
+    THROTTLE_PAUSE,
+    Destination,
+    DestinationState,
+    after,
+    unproven,
+)
 from incidentd.domain.notification import DeliveryState, Outcome, Verdict
 from incidentd.domain.retry import POLICIES, give_up, next_attempt
 from incidentd.store import destinations, leases, pages, references
@@ -148,13 +155,19 @@ def record(
     _let_riders_off(tx, counting)
     notes.write_missed(tx, [(s.delivery, s.settlement.reason or "") for s in counting if s.dead], now)
     # Before the fall-back looks at it: nobody is told over a destination that has just turned out to be broken.
-    destination = follow(tx, known, [s.outcome for s in settled], plan, now)
+    told = [s.outcome for s in settled if of_destination(s.outcome, s.delivery)]
+    destination = follow(tx, known, told, plan, now)
     lost = [
         Lost(s.delivery, said(s.outcome), s.dead)
         for s in counting
         if hopeless(s.outcome, s.delivery, dead=s.dead)
     ]
     return Recorded(ours, destination, fall_back(tx, lost, plan, now))
+
+
+def of_destination(outcome: Outcome, delivery: Delivery) -> bool:
+    """True if `outcome` says how the destination as a whole is doing: the address of one person may be wrong."""
+    return delivery.person is None or outcome.verdict is not Verdict.TARGET_GONE
 
 
 def _reference(s: Settled) -> Reference:
@@ -184,3 +197,13 @@ def follow(tx: Tx, known: Destination, outcomes: Sequence[Outcome], plan: Plan, 
         if destination.state is DestinationState.OK and before.state is not DestinationState.OK:
             pages.hurry(tx, known.channel, now)
     return destination
+
+
+def try_one(tx: Tx, known: Destination, now: datetime) -> Destination:
+    """Let a broken destination that no probe can judge have one message."""
+    before = destinations.of(tx, known.channel, now, locked=True)
+    if before.state is not DestinationState.BROKEN or before.paused(now):
+        return before  # another replica was first
+    destinations.save(tx, tried := unproven(before, now))
+    pages.hurry(tx, known.channel, now)
+    return tried

@@ -29,7 +29,8 @@ class Traits:
 def traits_of(config: ChannelConfig) -> Traits:
     """The traits of a configured channel."""
     kind = discover()[config.kind]
-    return Traits(kind.people, kind.keyed, kind.personal, kind.rate, config.fallback, config.texts)
+    rate = kind.rate if config.rate is None else Rate(config.rate.per_second, config.rate.burst)
+    return Traits(kind.people, kind.keyed, kind.personal, rate, config.fallback, config.texts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,11 @@ def withheld(incident: Incident, now: datetime, snoozed_by: str) -> str | None:
 
 
 def too_late(row: Delivery, incident: Incident, now: datetime) -> str | None:
-    """Why a page would wake somebody for nothing: it never left in time, and what it tells of is over."""
-    if row.attempts or row.delivery_class is not DeliveryClass.PAGE or incident.state is not State.RESOLVED:
+    """Why a page would wake somebody for nothing: it did not get through in time, and what it tells of is over.
+
+    However often it was tried: after a vendor's outage that is the usual case.
+    """
+    if row.delivery_class is not DeliveryClass.PAGE or incident.state is not State.RESOLVED:
         return None
     age = now - row.waiting_since
     if age < PAGE_STALE_AFTER:
@@ -60,7 +63,7 @@ def too_late(row: Delivery, incident: Incident, now: datetime) -> str | None:
 def needless_close(row: Delivery, incident: Incident, pages: Sequence[Page], traits: Traits) -> Closed | None:
     """The end of an acknowledgement or resolve that nobody misses. `pages` are those of this incident and channel."""
     own = [p for p in pages if p.target == row.target and p.episode == row.episode and p.id < row.id]
-    if traits.keyed and not any(page.left for page in own):
+    if (traits.keyed or row.person is not None) and not any(page.left for page in own):
         return Closed(
             row, DeliveryState.SUPPRESSED, "no page about it ever left, so there is nothing to close"
         )

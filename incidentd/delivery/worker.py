@@ -15,6 +15,7 @@ import structlog
 from incidentd.channels.base import Sender
 from incidentd.clock import Clock, jitter
 from incidentd.delivery.env import Env, Limits
+from incidentd.delivery.herald import Herald
 from incidentd.delivery.keeper import Keeper
 from incidentd.delivery.line import ChannelHealth, Line
 from incidentd.delivery.pump import Pump
@@ -33,6 +34,10 @@ log = structlog.get_logger()
 
 class Worker:
     """Sends what is in the outbox, at least once, in order within an incident and channel."""
+
+    _running = False
+    _stopping = False
+    _main: asyncio.Task[None] | None = None
 
     def __init__(  # noqa: PLR0913 - the composition root hands over each part by name
         self,
@@ -70,13 +75,10 @@ class Worker:
             lambda: self._plan,
             ack_links,
         )
-        self._running = False
-        self._stopping = False
         self._lines: dict[str, Line] = {}
         self._open(senders, traits or {}, alertmanagers or {})
         self._retiring: dict[asyncio.Task[None], Line] = {}
         self._keeper = Keeper(self._env, lambda: self._lines, self._held, self.wake)
-        self._main: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin: first take back what an earlier run left leased, then send."""
@@ -180,8 +182,8 @@ class Worker:
             await resting.wait()
 
     def _busy(self) -> asyncio.Event | None:
-        parts: list[Keeper | Pump] = [
+        parts: list[Keeper | Pump | Herald] = [
             self._keeper,
-            *(pump for line in self._lines.values() for pump in line.pumps),
+            *(loop for line in self._lines.values() for loop in line.loops),
         ]
         return next((part.resting for part in parts if not part.resting.is_set()), None)

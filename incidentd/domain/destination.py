@@ -38,7 +38,8 @@ class Destination:
     channel: str
     state: DestinationState
     since: datetime
-    """When it came into this state."""
+    """When it came into this state; throttled and degraded count as one, or changing between them would hide how
+    long it takes."""
     paused_until: datetime | None = None
     """Nothing is sent before."""
     failures: int = 0
@@ -51,9 +52,12 @@ class Destination:
 
 
 _ITS_FAULT = frozenset({Verdict.RETRY, Verdict.AMBIGUOUS})
+_SLOW = frozenset({DestinationState.THROTTLED, DestinationState.DEGRADED})
 
 
-def after(known: Destination, outcome: Outcome, error: str, now: datetime, *, only_target: bool) -> Destination:
+def after(
+    known: Destination, outcome: Outcome, error: str, now: datetime, *, only_target: bool
+) -> Destination:
     """`known` after one more attempt, described by `error` in one line.
 
     `only_target`: the channel reaches one place, so a target that is gone means that nothing can be told there.
@@ -79,6 +83,16 @@ def after(known: Destination, outcome: Outcome, error: str, now: datetime, *, on
     return _worse(known, DestinationState.DEGRADED, error, now, rest)
 
 
+def unproven(known: Destination, now: datetime) -> Destination:
+    """A broken one that no probe can judge: one message is tried, and only its answer tells."""
+    return replace(
+        known,
+        state=DestinationState.DEGRADED,
+        paused_until=now,
+        failures=max(known.failures, FAILURES_ALLOWED),
+    )
+
+
 def _worse(
     known: Destination, state: DestinationState, error: str, now: datetime, pause: timedelta | None
 ) -> Destination:
@@ -89,4 +103,4 @@ def _worse(
 
 
 def _since(known: Destination, state: DestinationState, now: datetime) -> datetime:
-    return known.since if known.state is state else now
+    return known.since if known.state is state or {known.state, state} == _SLOW else now

@@ -128,6 +128,22 @@ class Incident:
     """How many alerts the sender cut from its last body of this group: a visible warning."""
     last_at: datetime | None = None
     """When its last timeline entry was recorded; None if that is not known."""
+    resolve_withheld_at: datetime | None = None
+    """When the last of its alerts ended by a word that is not believed yet; it stays open until it is."""
+    resolve_withheld_for: str | None = None
+    """Why: a `heartbeat.Withheld`."""
+    ack_expires_at: datetime | None = None
+    """When its acknowledgement is taken back."""
+    remind_at: datetime | None = None
+    """When who holds it is reminded that it is still open."""
+    assigned_to: str | None = None
+    """The user who was asked to work on it."""
+    suppressed_by: str | None = None
+    """The maintenance window that covers all its alerts: it is recorded, and nobody is told before that ends."""
+    flapping_since: datetime | None = None
+    """When it had come and gone so often that each further time tells nobody, and its end is not believed at once."""
+    refires: tuple[datetime, ...] = ()
+    """When it came back lately, as far as flapping is judged by it."""
 
     @property
     def open(self) -> bool:
@@ -136,8 +152,8 @@ class Incident:
 
     @property
     def quiet(self) -> bool:
-        """Nobody is to be told of new members now: snoozed or held."""
-        return self.snoozed_until is not None or self.held_until is not None
+        """Nobody is to be told of new members now: snoozed, held, or suppressed by maintenance."""
+        return self.snoozed_until is not None or self.held_until is not None or self.suppressed_by is not None
 
     def moment(self, now: datetime) -> datetime:
         """`now`, or the last recorded instant if the wall clock has stepped back behind it.

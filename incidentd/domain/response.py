@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from incidentd.domain.duration import format_duration
 from incidentd.domain.incident import (
     ALREADY,
+    OURSELVES,
     SOURCE,
     ActionRefusedError,
     Change,
@@ -57,6 +59,24 @@ def unacknowledge(incident: Incident, actor: str, comment: str) -> Change:
     )
     entry = Entry("unacknowledged", actor, _said(f"given back by {actor}", comment), {"comment": comment})
     return Change(after, entry, Notice.UNACKNOWLEDGED, comment)
+
+
+def acknowledgement_expired(incident: Incident) -> Change:
+    """An acknowledgement holds no more: people are paged again, as if it had been given back."""
+    change = unacknowledge(incident, OURSELVES, "")
+    text = f"acknowledged by {incident.acknowledged_by}, but still open: the acknowledgement has run out"
+    data = {"acknowledged_by": incident.acknowledged_by}
+    return replace(change, entry=Entry("acknowledgement_expired", OURSELVES, text, data), comment=text)
+
+
+def reminded(incident: Incident, now: datetime, again: timedelta | None) -> Change:
+    """Who holds it, and its channels, are told that it is still open; `again` after that long."""
+    since = incident.acknowledged_at or now
+    held = format_duration(timedelta(minutes=(now - since) // timedelta(minutes=1)))
+    text = f"acknowledged by {incident.acknowledged_by} {held} ago and still open"
+    # A waiting update would keep its place in front of this one and say nothing of it.
+    after = replace(incident, remind_at=None if again is None else now + again, update_queued=False)
+    return Change(after, Entry("reminded", OURSELVES, text), Notice.UPDATED, text)
 
 
 def resolve(incident: Incident, actor: str, comment: str, now: datetime, *, force: bool) -> Change:
@@ -131,7 +151,8 @@ def ended_by_source(incident: Incident, now: datetime, ended_at: datetime, *, ad
     )
     reason = "the rule was paused or deleted" if administrative else "all alerts ended"
     entry = Entry("resolved", SOURCE, f"resolved: {reason}", {"ended_at": latest.isoformat()})
-    return Change(after, entry, None if incident.held_until else Notice.RESOLVED)
+    heard_of = incident.held_until is None and incident.suppressed_by is None
+    return Change(after, entry, Notice.RESOLVED if heard_of else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +226,10 @@ def _closed(incident: Incident, now: datetime) -> Incident:
         resolved_at=incident.moment(now),
         snoozed_until=None,
         held_until=None,
+        resolve_withheld_at=None,
+        resolve_withheld_for=None,
+        suppressed_by=None,
+        flapping_since=None,
     )
 
 

@@ -88,6 +88,7 @@ _insert = insert(schema.alerts)
 _update = update_by_id(
     schema.alerts,
     [
+        "severity",
         "annotations",
         "generator_url",
         "cut",
@@ -115,6 +116,20 @@ _update_occurrence = Prepared(
     ),
     ["ends_at", "incident_id", "alert", "start"],
 )
+# The plus keeps planners off the index on incidents, which may have many more occurrences than these alerts.
+_of_incident = sa.literal_column("+occurrences.incident_id", sa.BigInteger)
+_members = Prepared(
+    lambda pg: (
+        sa.select(_o.alert_id, _o.incident_id)
+        .where(
+            among(_o.alert_id, "alerts", postgresql=pg),
+            _o.starts_at >= sa.bindparam("since"),
+            among(_of_incident, "incidents", postgresql=pg),
+        )
+        .distinct()
+    ),
+    ["alerts", "since", "incidents"],
+)
 
 
 def _upserted(postgresql: bool) -> sa.Insert:  # noqa: FBT001 - the signature that Prepared calls
@@ -135,6 +150,17 @@ _insert_occurrence = Prepared(_upserted, [column.name for column in schema.occur
 def known(tx: Tx, source: str, fingerprints: Sequence[str]) -> list[AlertRecord]:
     """The stored alerts of `source` among `fingerprints`: one index look-up each, in one statement."""
     return [_record(row) for row in _known.tuples(tx, source, values_of(tx, fingerprints))]
+
+
+def members(
+    tx: Tx, alert_ids: Sequence[int], incident_ids: Sequence[int], since: datetime
+) -> set[tuple[int, int]]:
+    """Which of these alerts were ever part of which of these incidents, as (alert, incident).
+
+    `since`: when the first occurrence of any of the incidents began; nothing older is looked at.
+    """
+    rows = _members.tuples(tx, values_of(tx, alert_ids), micros(since), values_of(tx, incident_ids))
+    return {(alert, incident) for alert, incident in rows}
 
 
 def insert_new(tx: Tx, records: Sequence[AlertRecord]) -> None:
@@ -176,9 +202,22 @@ def save_occurrences(tx: Tx, records: Sequence[OccurrenceRecord], now: datetime)
 
 def _record(row: Any) -> AlertRecord:
     # By position: a name look-up per column would double the price of a repeat.
-    number, source, fingerprint, severity, labels, notes, url, cut, starts, ends, seen, incident, count, newest = (
-        row
-    )
+    (
+        number,
+        source,
+        fingerprint,
+        severity,
+        labels,
+        notes,
+        url,
+        cut,
+        starts,
+        ends,
+        seen,
+        incident,
+        count,
+        newest,
+    ) = row
     current = OccurrenceRecord(number, instant(starts), instant_or_none(ends), incident)
     # None: written by the version before this one.
     at = current.starts_at if newest is None or newest <= starts else instant(newest)
@@ -210,6 +249,7 @@ def _full_row(r: AlertRecord) -> tuple[Any, ...]:
 def _changed_row(r: AlertRecord) -> tuple[Any, ...]:
     o = r.current
     return (
+        r.severity,
         r.annotations,
         r.generator_url,
         r.cut,

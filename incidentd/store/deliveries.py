@@ -47,6 +47,10 @@ class Delivery:
     """Somebody else was told in its place, or nobody is left who could be."""
     retried_at: datetime | None = None
     """When a person put it back; its age counts from then."""
+    last_verdict: str | None = None
+    """What the vendor's last answer meant: a value of `Verdict`. None before the first attempt."""
+    person: str | None = None
+    """The user who is told; None: whoever reads the channel."""
 
     @property
     def waiting_since(self) -> datetime:
@@ -75,6 +79,28 @@ def by_id(tx: Tx, delivery_id: int) -> Delivery | None:
     """One row."""
     row = tx.conn.execute(sa.select(schema.deliveries).where(_d.id == delivery_id)).first()
     return None if row is None else decode(row)
+
+
+def count_dead(tx: Tx) -> int:
+    """How many were given up and neither retried nor deleted by retention; walks through those alone."""
+    dead = sa.select(sa.func.count()).select_from(schema.deliveries).where(sa.text("state = 'dead'"))
+    return tx.conn.execute(dead).scalar_one()
+
+
+def sent_after(tx: Tx, delivery: Delivery) -> bool:
+    """True if a later row of its lane was sent."""
+    query = (
+        sa.select(_d.id)
+        .where(
+            _d.incident_id == delivery.incident_id,
+            _d.channel == delivery.channel,
+            _d.target == delivery.target,
+            _d.id > delivery.id,
+            _d.state == DeliveryState.SENT.value,
+        )
+        .limit(1)
+    )
+    return tx.conn.execute(query).first() is not None
 
 
 def revive(tx: Tx, delivery_id: int, now: datetime) -> None:
@@ -119,4 +145,6 @@ def decode(row: sa.Row[Any]) -> Delivery:
         bundled_in=row.bundled_in,
         fell_back=row.fell_back_at is not None,
         retried_at=instant_or_none(row.retried_at),
+        last_verdict=row.last_verdict,
+        person=row.person,
     )

@@ -9,12 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidentd.domain.destination import Destination, DestinationState
+from incidentd.domain.incident import SOURCE
 from incidentd.store import schema
 from incidentd.store.codec import instant, instant_or_none, micros, micros_or_none
 from incidentd.store.engine import Tx
-from incidentd.store.prepared import Prepared, insert
+from incidentd.store.prepared import Prepared, among, insert, values_of
 
-_t = schema.destinations.c
+_t, _i = schema.destinations.c, schema.incidents.c
 
 
 def _locked(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - the signature that Prepared calls
@@ -53,6 +54,19 @@ _retry_now = Prepared(
     ["name", "now"],
 )
 
+_closed_by_people = Prepared(
+    lambda pg: (
+        sa.select(_i.group_key, sa.func.max(_i.resolved_at).label("at"))
+        .where(
+            sa.text("incidents.state = 'resolved'"),
+            among(_i.group_key, "groups", postgresql=pg),
+            _i.resolved_by != sa.literal_column(f"'{SOURCE}'"),
+        )
+        .group_by(_i.group_key)
+    ),
+    ["groups"],
+)
+
 
 def of(tx: Tx, channel: str, now: datetime, *, locked: bool = False) -> Destination:
     """How `channel` is doing; one that nothing is known of is well, as of `now`."""
@@ -81,6 +95,12 @@ def retry_now(tx: Tx, channels: Sequence[str], now: datetime) -> None:
 def forget(tx: Tx, channels: Sequence[str]) -> None:
     """Delete what is known of channels that are not configured any more."""
     _delete.many(tx, [(channel,) for channel in channels])
+
+
+def closed_by_people(tx: Tx, groups: Sequence[str]) -> dict[str, datetime]:
+    """When a person last closed an incident of each of these groups."""
+    found = _closed_by_people.all(tx, values_of(tx, groups)) if groups else ()
+    return {row.group_key: instant(row.at) for row in found}
 
 
 def _decode(row: Any) -> Destination:

@@ -29,8 +29,8 @@ _insert = insert(schema.incidents)
 _update = update_by_id(schema.incidents, _MUTABLE)
 
 
-def _for_update(statement: Any, *, postgresql: bool) -> Any:
-    return statement.order_by(_i.id).with_for_update() if postgresql else statement
+def _for_update(statement: Any, *, postgresql: bool, skip_locked: bool = False) -> Any:
+    return statement.order_by(_i.id).with_for_update(skip_locked=skip_locked) if postgresql else statement
 
 
 _open_by_group = Prepared(
@@ -42,6 +42,12 @@ _open_by_group = Prepared(
 _by_id = Prepared(
     lambda pg: _for_update(
         sa.select(schema.incidents).where(among(_i.id, "ids", postgresql=pg)), postgresql=pg
+    ),
+    ["ids"],
+)
+_free_by_id = Prepared(
+    lambda pg: _for_update(
+        sa.select(schema.incidents).where(among(_i.id, "ids", postgresql=pg)), postgresql=pg, skip_locked=True
     ),
     ["ids"],
 )
@@ -64,20 +70,6 @@ _resolved_since = Prepared(
     ),
     ["groups", "since"],
 )
-_due = {
-    column: Prepared(
-        lambda _, column=column: (
-            sa.select(schema.incidents)  # type: ignore[misc]
-            .where(sa.text(f"{column} IS NOT NULL"), _i[column] <= sa.bindparam("now"))
-            .order_by(_i.id)
-            .limit(sa.bindparam("n"))
-        ),
-        ["now", "n"],
-    )
-    for column in ("snoozed_until", "held_until")
-}
-
-
 def lock_groups(tx: Tx, groups: Iterable[str]) -> None:
     """Make replicas that work on the same groups take turns, in a fixed order so that they cannot deadlock.
 
@@ -121,21 +113,14 @@ def resolved_since(tx: Tx, groups: Sequence[str], since: datetime) -> list[Incid
     return [decode(row) for row in _resolved_since.tuples(tx, values_of(tx, groups), micros(since))]
 
 
-def due(tx: Tx, timer: str, now: datetime, limit: int) -> list[Incident]:
-    """Incidents whose `snoozed_until` or `held_until` has passed."""
-    found = [row.id for row in _due[timer].all(tx, micros(now), limit)]
-    # Read again under a lock: another replica may have acted in between.
-    return [i for i in by_ids(tx, found) if (at := getattr(i, timer)) is not None and at <= now]
-
-
-def is_due(tx: Tx, timer: str, now: datetime) -> bool:
-    """True if some incident's `snoozed_until` or `held_until` has passed."""
-    return bool(_due[timer].all(tx, micros(now), 1))
+def free_by_ids(tx: Tx, ids: Sequence[int]) -> list[Incident]:
+    """Those of these incidents that nobody else works on right now, locked for this transaction."""
+    return [decode(row) for row in _free_by_id.tuples(tx, values_of(tx, ids))] if ids else []
 
 
 def add(tx: Tx, new: Sequence[Incident]) -> None:
     """Write new incidents."""
-    _insert.many(tx, [_row(incident) for incident in new])
+    _insert.many(tx, [tuple(_values(incident).values()) for incident in new])
 
 
 def save(tx: Tx, changed: Sequence[Incident]) -> None:
@@ -237,8 +222,13 @@ _DECODERS: tuple[tuple[str, Callable[[Any], object]], ...] = (
             "snoozed_until",
             "held_until",
             "last_at",
+            "resolve_withheld_at",
+            "ack_expires_at",
+            "remind_at",
+            "flapping_since",
         )
     ],
+    ("refires", lambda text: tuple(map(instant, loads(text))) if text else ()),
 )
 """Columns that are not stored as the field has them."""
 
@@ -285,11 +275,21 @@ def _values(i: Incident) -> dict[str, Any]:
         "declared_by": i.declared_by,
         "truncated": i.truncated,
         "last_at": micros_or_none(i.last_at),
+        **_flags(i),
     }
 
 
-def _row(incident: Incident) -> tuple[Any, ...]:
-    return tuple(_values(incident).values())
+def _flags(i: Incident) -> dict[str, Any]:
+    return {
+        "resolve_withheld_at": micros_or_none(i.resolve_withheld_at),
+        "resolve_withheld_for": i.resolve_withheld_for,
+        "ack_expires_at": micros_or_none(i.ack_expires_at),
+        "remind_at": micros_or_none(i.remind_at),
+        "assigned_to": i.assigned_to,
+        "suppressed_by": i.suppressed_by,
+        "flapping_since": micros_or_none(i.flapping_since),
+        "refires": dumps([micros(at) for at in i.refires]) if i.refires else None,
+    }
 
 
 def _mutable_row(incident: Incident) -> tuple[Any, ...]:

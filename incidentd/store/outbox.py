@@ -46,6 +46,8 @@ class NewDelivery:
     """The page that this one stands in for."""
     meta: bool = False
     """It is about deliveries themselves."""
+    person: str | None = None
+    """The user who is told; None: whoever reads the channel."""
 
     @property
     def delivery_class(self) -> DeliveryClass:
@@ -163,7 +165,9 @@ _hurry = Prepared(
 )
 _oldest = Prepared(
     lambda _: (
-        sa.select(_d["class"].label("kind"), sa.func.min(_d.created_at).label("at"))
+        sa.select(
+            _d["class"].label("kind"), sa.func.min(sa.func.coalesce(_d.retried_at, _d.created_at)).label("at")
+        )
         .where(_PENDING)
         .group_by(_d["class"])
     ),
@@ -181,7 +185,7 @@ def enqueue(tx: Tx, rows: Sequence[NewDelivery]) -> None:
     again = (Notice.ESCALATED, Notice.UNACKNOWLEDGED, Notice.REOPENED)
     paged = {row.incident_id for row in rows if row.notice in again}
     if paged:
-        _hurry.run(tx, micros(rows[0].at), values_of(tx, sorted(paged)))
+        _hurry.run(tx, micros(min([row.at for row in rows])), values_of(tx, sorted(paged)))
     ids = Ids(tx, schema.deliveries, len(rows))
     _insert.many(tx, [_new_row(ids.take(), row) for row in rows])
 
@@ -201,7 +205,8 @@ def _new_row(row_id: int, n: NewDelivery) -> tuple[object, ...]:
     )
     times = (micros(n.not_before), micros(n.at), None)
     lease = (None, None, 0)
-    return (row_id, *told, "pending", 0, *times, *lease, False, None, None, None, n.fallback_of, *(None,) * 4)
+    ended = (False, None, None, None)
+    return (row_id, *told, "pending", 0, *times, *lease, *ended, n.fallback_of, *(None,) * 4, n.person)
 
 
 def is_due(tx: Tx, channel: str, *, pages: bool, now: datetime, exhausted: Sequence[str] = ()) -> bool:
@@ -258,5 +263,5 @@ def pending_of(tx: Tx, channel: str, before: datetime, limit: int) -> list[Deliv
 
 
 def oldest_pending(tx: Tx) -> dict[str, datetime]:
-    """When the oldest pending row of each class was written."""
+    """Since when the oldest pending row of each class waits: since it was written, or put back by a person."""
     return {row.kind: instant(row.at) for row in _oldest.all(tx)}

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from incidentd.domain.notification import DeliveryClass, DeliveryState, Notice
 from incidentd.domain.severity import Severity
 from incidentd.store import schema
-from incidentd.store.codec import instant_or_none, micros
+from incidentd.store.codec import instant, instant_or_none, micros
 from incidentd.store.deliveries import Delivery, by_id, decode
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Prepared, among, values_of
@@ -43,17 +43,19 @@ class Page:
         return self.attempts > 0 or self.sent
 
 
+def _waits_too_long(*, postgresql: bool) -> sa.ColumnElement[bool]:
+    """A page of which nobody else was told."""
+    # One that a person put back waits since then; `created_at` beside it is what the index knows.
+    before: sa.BindParameter[Any] = sa.bindparam("before")
+    late = sa.and_(_d.created_at <= before, sa.or_(_d.retried_at.is_(None), _d.retried_at <= before))
+    hopeless = among(_d.channel, "broken", postgresql=postgresql)
+    return sa.and_(_PENDING, _IS_PAGE, _d.fell_back_at.is_(None), sa.or_(late, hopeless))
+
+
 def _unanswered_pages(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - the signature that Prepared calls
     statement = (
         sa.select(schema.deliveries)
-        .where(
-            _PENDING,
-            _IS_PAGE,
-            _d.fell_back_at.is_(None),
-            sa.or_(
-                _d.created_at <= sa.bindparam("before"), among(_d.channel, "broken", postgresql=postgresql)
-            ),
-        )
+        .where(_waits_too_long(postgresql=postgresql))
         .order_by(_d.created_at)
         .limit(sa.bindparam("n"))
     )
@@ -62,16 +64,8 @@ def _unanswered_pages(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - the
 
 _unanswered = Prepared(_unanswered_pages, ["before", "broken", "n"])
 _any_unanswered = Prepared(
-    lambda pg: (
-        sa.select(_d.id)
-        .where(
-            _PENDING,
-            _IS_PAGE,
-            _d.fell_back_at.is_(None),
-            sa.or_(_d.created_at <= sa.bindparam("before"), among(_d.channel, "broken", postgresql=pg)),
-        )
-        .limit(1)
-    ),
+    # In that order, or PostgreSQL might walk through everything that is pending.
+    lambda pg: sa.select(_d.id).where(_waits_too_long(postgresql=pg)).order_by(_d.created_at).limit(1),
     ["before", "broken"],
 )
 _fell_back = Prepared(
@@ -93,6 +87,29 @@ _told_of = Prepared(
     ),
     ["incident", "root", "root", "notice", "at"],
 )
+_oldest = Prepared(
+    lambda _: (
+        sa.select(_d.channel, sa.func.min(sa.func.coalesce(_d.retried_at, _d.created_at)).label("at"))
+        .where(_PENDING, _IS_PAGE)
+        .group_by(_d.channel)
+    ),
+    [],
+)
+_sibling = schema.deliveries.alias("sibling")
+_sibling_stands_for = Prepared(
+    lambda _: (
+        sa.select(_d.id)
+        .join(_sibling, _sibling.c.id == _d.fallback_of)
+        .where(
+            _d.incident_id == sa.bindparam("incident"),
+            _sibling.c.channel == sa.bindparam("channel"),
+            _sibling.c.notice == sa.bindparam("notice"),
+            _sibling.c.created_at == sa.bindparam("at"),
+        )
+        .limit(1)
+    ),
+    ["incident", "channel", "notice", "at"],
+)
 _channels_of = Prepared(
     lambda pg: sa.select(_d.id, _d.channel).where(among(_d.id, "ids", postgresql=pg)), ["ids"]
 )
@@ -103,7 +120,7 @@ _pages_of = Prepared(
         .where(
             among(_d.incident_id, "ids", postgresql=pg),
             _d.channel == sa.bindparam("channel"),
-            _IS_PAGE,
+            sa.or_(_IS_PAGE, _d.notice == sa.literal_column(f"'{Notice.MISSED.value}'")),
         )
         .order_by(_d.id)
     ),
@@ -188,6 +205,11 @@ def unanswered(tx: Tx, before: datetime, broken: Sequence[str], limit: int) -> l
     return [decode(row) for row in rows]
 
 
+def oldest_waiting(tx: Tx) -> dict[str, datetime]:
+    """Channel -> since when its oldest pending page waits. Walks through pending pages alone."""
+    return {row.channel: instant(row.at) for row in _oldest.all(tx)}
+
+
 def mark_fell_back(tx: Tx, ids: Sequence[int], now: datetime) -> None:
     """Remember that somebody else was told, or that nobody is left."""
     if ids:
@@ -205,13 +227,19 @@ def told_with(tx: Tx, first: Delivery) -> set[str]:
     return {row.channel for row in _told_of.all(tx, *values)}
 
 
+def others_told(tx: Tx, page: Delivery) -> bool:
+    """True if somebody was told in the place of `page` already, for another target of the same channel."""
+    values = (page.incident_id, page.channel, page.notice.value, micros(page.created_at))
+    return _sibling_stands_for.first(tx, *values) is not None
+
+
 def channels_of(tx: Tx, ids: Sequence[int]) -> dict[int, str]:
     """Row -> its channel."""
     return {row.id: row.channel for row in _channels_of.all(tx, values_of(tx, ids))} if ids else {}
 
 
 def pages_of(tx: Tx, channel: str, incident_ids: Sequence[int]) -> list[Page]:
-    """Every page about these incidents to `channel`, oldest first."""
+    """Every page about these incidents to `channel`, oldest first; also those that became notices."""
     return [
         Page(
             row.id,

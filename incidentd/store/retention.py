@@ -61,7 +61,13 @@ def delete_incidents(tx: Tx, resolved_before: datetime, batch: int) -> int:
     members = (
         tx.conn.execute(sa.select(_o.alert_id).where(_o.incident_id.in_(ids)).distinct()).scalars().all()
     )
-    for table in (schema.timeline, schema.deliveries, schema.references, schema.occurrences):
+    for table in (
+        schema.timeline,
+        schema.deliveries,
+        schema.references,
+        schema.occurrences,
+        schema.escalations,
+    ):
         tx.conn.execute(sa.delete(table).where(table.c.incident_id.in_(ids)))
     _delete_ended_without_occurrences(tx, members)
     tx.conn.execute(sa.delete(schema.incidents).where(_i.id.in_(ids)))

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -20,18 +19,14 @@ from sqlalchemy import (
     text,
 )
 
-# SQLite gives the fast rowid only to a column declared exactly INTEGER.
-_ID = BigInteger().with_variant(Integer, "sqlite")
-_MICROS = BigInteger
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from incidentd.store import deployment_tables
+from incidentd.store.schema_base import ID as _ID
+from incidentd.store.schema_base import MICROS as _MICROS
+from incidentd.store.schema_base import metadata as metadata  # noqa: PLC0414 - part of this module's interface
+from incidentd.store.schema_escalation import escalations as escalations  # noqa: PLC0414 - as above
+from incidentd.store.schema_heartbeats import heartbeats as heartbeats  # noqa: PLC0414 - as above
+from incidentd.store.schema_maintenance import maintenance as maintenance  # noqa: PLC0414 - as above
+from incidentd.store.schema_on_call import overrides as overrides  # noqa: PLC0414 - as above
 
 alerts = Table(
     "alerts",
@@ -110,6 +105,14 @@ incidents = Table(
     Column("declared_by", Text),
     Column("truncated", Integer, nullable=False),
     Column("last_at", _MICROS, comment="when the last timeline entry was recorded"),
+    Column("resolve_withheld_at", _MICROS, comment="all its alerts ended then, and that is not believed yet"),
+    Column("resolve_withheld_for", Text, comment="unsure, distrusted, flapping"),
+    Column("ack_expires_at", _MICROS, comment="when the acknowledgement is taken back"),
+    Column("remind_at", _MICROS, comment="when who holds it is reminded"),
+    Column("assigned_to", Text),
+    Column("suppressed_by", Text, comment="the maintenance window that keeps it quiet"),
+    Column("flapping_since", _MICROS),
+    Column("refires", Text, comment="JSON list of the instants at which it came back lately"),
     sqlite_autoincrement=True,
 )
 _open = text("state <> 'resolved'")
@@ -127,7 +130,8 @@ Index(
 Index("ix_incidents_open", incidents.c.id, sqlite_where=_open, postgresql_where=_open)
 Index("ix_incidents_opened_at", incidents.c.opened_at)
 Index("ix_incidents_resolved_at", incidents.c.resolved_at)
-for _name in ("snoozed_until", "held_until"):
+for _name in ("snoozed_until", "held_until", "resolve_withheld_at", "ack_expires_at", "remind_at",
+              "suppressed_by", "flapping_since"):  # fmt: skip
     _set = text(f"{_name} IS NOT NULL")
     Index(f"ix_incidents_{_name}", incidents.c[_name], sqlite_where=_set, postgresql_where=_set)
 
@@ -181,6 +185,7 @@ deliveries = Table(
     Column("bundled_in", BigInteger, comment="the message that told of it together with others"),
     Column("retried_at", _MICROS, comment="when a person put it back"),
     Column("leased_at", _MICROS, comment="of the last attempt: its message says how things stood then"),
+    Column("person", Text, comment="the user who is told; null: whoever reads the channel"),
     Index(None, "incident_id", "channel", "id"),
     sqlite_autoincrement=True,
     comment="the outbox; rows of one (incident, channel) leave in id order",
@@ -207,9 +212,7 @@ Index(
     postgresql_where=_pending,
 )
 _bundled = text("bundled_in IS NOT NULL")
-Index(
-    "ix_deliveries_bundled", deliveries.c.bundled_in, sqlite_where=_bundled, postgresql_where=_bundled
-)
+Index("ix_deliveries_bundled", deliveries.c.bundled_in, sqlite_where=_bundled, postgresql_where=_bundled)
 Index("ix_deliveries_dead", deliveries.c.id, sqlite_where=_dead, postgresql_where=_dead)
 
 references = Table(
@@ -282,3 +285,5 @@ settings = Table(
     Column("value", Text, nullable=False),
     comment="what the daemon made up for itself and must keep: its instance id, generated webhook secrets",
 )
+
+deployments, change_events = deployment_tables.define(metadata)

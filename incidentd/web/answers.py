@@ -7,9 +7,11 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from incidentd.domain.alert import AlertStatus
+from incidentd.domain.heartbeat import Withheld
 from incidentd.domain.incident import State
-from incidentd.domain.notification import DeliveryClass, DeliveryState, Notice
+from incidentd.domain.notification import DeliveryClass, DeliveryState, Notice, Verdict
 from incidentd.domain.severity import Severity
+from incidentd.web.climb import EscalationState
 
 
 class Answer(BaseModel):
@@ -54,9 +56,22 @@ class Delivery(Answer):
     state: DeliveryState
     attempts: int
     last_error: str | None
+    last_outcome: Verdict | None
+    """What the last attempt came to."""
     reason: str | None
+    """Why it was superseded, suppressed or given up."""
     created_at: AwareDatetime
     sent_at: AwareDatetime | None
+    next_attempt_at: AwareDatetime | None
+    """Not before; only while it is pending."""
+    fallback_of: int | None
+    """The page that it stands in for."""
+    fell_back: bool
+    """Somebody else was told in its place, or nobody is left who could be."""
+    bundled_in: int | None
+    """The delivery whose message tells of it too."""
+    retried_at: AwareDatetime | None
+    """When a person put it back."""
 
 
 class Incident(Answer):
@@ -76,6 +91,14 @@ class Incident(Answer):
     resolved_at: AwareDatetime | None
     resolved_by: str | None
     snoozed_until: AwareDatetime | None
+    resolve_withheld: Withheld | None
+    """Why it is open although all its alerts ended."""
+    suppressed_by: str | None
+    """The maintenance window that keeps it quiet."""
+    flapping: bool
+    """It comes and goes: further times are recorded, and its end is believed only after a quiet while."""
+    assigned_to: str | None
+    escalation: EscalationState | None
     alerts_firing: int
     alerts_total: int
     reopen_count: int
@@ -213,30 +236,6 @@ class VendorReceipt(Answer):
     request_id: str
     result: Literal["applied", "noted", "duplicate", "ignored"]
     reason: str
-
-
-class Check(Answer):
-    """One check of the daemon's own health."""
-
-    name: str
-    status: Literal["healthy", "degraded", "unhealthy"]
-    latency_ms: float | None
-    detail: str
-
-
-class Health(Answer):
-    """The short answer."""
-
-    status: str
-
-
-class DetailedHealth(Answer):
-    """Every check."""
-
-    status: Literal["healthy", "degraded", "unhealthy"]
-    version: str
-    uptime_seconds: float
-    checks: list[Check]
 
 
 class Reloaded(Answer):

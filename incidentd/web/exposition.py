@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -11,29 +12,50 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from incidentd.domain.heartbeat import Pulse
 from incidentd.domain.incident import State
-from incidentd.domain.notification import DeliveryClass
+from incidentd.domain.notification import DeliveryClass, DeliveryState
 from incidentd.domain.severity import Severity
-from incidentd.store import incidents, outbox
+from incidentd.store import deliveries, heartbeats, incidents, outbox
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
+from incidentd.web.channels import Known, known, standings
 from incidentd.web.context import Context
 from incidentd.web.health import age_seconds
 from incidentd.web.op import Call
+from incidentd.workflows.heartbeats import missing as missing_ones
 
 _WAIT_SECONDS: Final = 2.0
 
-Gauges = tuple[dict[tuple[str, str], int], dict[str, datetime]]
+_LOST: Final = (DeliveryState.DEAD.value, "missed", "fell_back")
+"""Outcomes of pages that somebody has to look into."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What only the database knows."""
+
+    open: Mapping[tuple[str, str], int]
+    """Severity and state -> open incidents."""
+    oldest: Mapping[str, datetime]
+    """Class -> since when its oldest delivery waits."""
+    dead: int
+    pulses: Mapping[str, Pulse]
+    channels: Known
 
 
 async def metrics(call: Call) -> web.Response:
     """Every series. With the database away, the others are shown all the same."""
     context = call.desk.context
+    stored = None
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            _set_stored(context, await context.store.read(_stored))
+            stored = await context.store.read(_stored)
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         call.desk.seldom.warn("metrics_without_database")
-    _set_own(context)
+    if stored is not None:
+        _set_stored(context, stored)
+    _set_channels(context, stored.channels if stored else None)
+    context.metrics.intake_queued.set(context.queued())
     encoder, content_type = choose_encoder(call.request.headers.get("Accept", ""))
     body = await asyncio.to_thread(_render, encoder, context.metrics.registry)
     return web.Response(body=body, headers=call.desk.headers(call.request_id, content_type))
@@ -43,26 +65,37 @@ def _render(encoder: Callable[[CollectorRegistry], bytes], registry: CollectorRe
     return encoder(registry)
 
 
-def _stored(tx: Tx) -> Gauges:
-    return incidents.count_open(tx), outbox.oldest_pending(tx)
+def _stored(tx: Tx) -> _Stored:
+    return _Stored(
+        incidents.count_open(tx),
+        outbox.oldest_pending(tx),
+        deliveries.count_dead(tx),
+        heartbeats.all_of(tx),
+        known(tx),
+    )
 
 
-def _set_stored(context: Context, gauges: Gauges) -> None:
-    counted, oldest = gauges
+def _set_stored(context: Context, stored: _Stored) -> None:
     now = context.clock.now()
+    context.metrics.dead.set(stored.dead)
+    context.metrics.heartbeat_missing.clear()
+    for name, missing in missing_ones(stored.pulses, context.rules).items():
+        context.metrics.heartbeat_missing.labels(name).set(missing)
     for severity in Severity:
         for state in (State.TRIGGERED, State.ACKNOWLEDGED):
-            number = counted.get((severity.value, state.value), 0)
+            number = stored.open.get((severity.value, state.value), 0)
             context.metrics.incidents_open.labels(severity.value, state.value).set(number)
     for kind in DeliveryClass:
-        at = oldest.get(kind.value)
+        at = stored.oldest.get(kind.value)
         context.metrics.oldest_pending.labels(kind.value).set(0 if at is None else age_seconds(now, at))
 
 
-def _set_own(context: Context) -> None:
-    context.metrics.intake_queued.set(context.queued())
+def _set_channels(context: Context, known: Known | None) -> None:
     gauge = context.metrics.channel_up
     gauge.clear()
-    for channel in context.channel_health():
-        if channel.up is not None:
-            gauge.labels(channel.name).set(1 if channel.up else 0)
+    for standing in standings(context, known):
+        if standing.up is not None:
+            gauge.labels(standing.name).set(1 if standing.up else 0)
+        for outcome in _LOST:
+            # From the start: an `increase()` over a series that begins with its first event misses that one.
+            context.metrics.deliveries.labels(standing.name, DeliveryClass.PAGE.value, outcome)

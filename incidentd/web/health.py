@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
 
 from aiohttp import web
 
 from incidentd import __version__
-from incidentd.store import outbox
-from incidentd.store.engine import StoreRejectedError, StoreUnavailableError
+from incidentd.domain.destination import DestinationState
+from incidentd.store import change_events, outbox
+from incidentd.store.change_events import Backlog
+from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
+from incidentd.web.answers import Answer
+from incidentd.web.channels import Channel, Known, Standing, channel_json, known, standings
 from incidentd.web.context import Context
 from incidentd.web.op import Call
 from incidentd.web.problems import unavailable
@@ -22,6 +28,32 @@ UNHEALTHY: Final = "unhealthy"
 _WORST: Final = (HEALTHY, DEGRADED, UNHEALTHY)
 _WAIT_SECONDS: Final = 2.0
 _LATE_PAGE_SECONDS: Final = 60.0
+_DAY: Final = timedelta(days=1)
+
+
+class Check(Answer):
+    """One check of the daemon's own health."""
+
+    name: str
+    status: Literal["healthy", "degraded", "unhealthy"]
+    latency_ms: float | None
+    detail: str
+
+
+class Health(Answer):
+    """The short answer."""
+
+    status: str
+
+
+class DetailedHealth(Answer):
+    """Every check."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    version: str
+    uptime_seconds: float
+    checks: list[Check]
+    channels: list[Channel]
 
 
 async def live(call: Call) -> web.Response:
@@ -48,11 +80,14 @@ async def detailed(call: Call) -> web.Response:
     """Every check with its status and latency; 503 when alerts cannot be taken."""
     context = call.desk.context
     probe = await call.desk.probe.ask()
+    stored = await _stored(context) if probe.ok else None
+    now, found = context.clock.now(), standings(context, stored.channels if stored else None)
     checks = [
         _database(context, probe),
         _intake(context),
-        await _outbox(context, readable=probe.ok),
-        *_channels(context),
+        _outbox(stored, now),
+        *_change_events(stored, now),
+        *[_channel(standing, now) for standing in found],
         *_sockets(call),
     ]
     status = max((check["status"] for check in checks), key=_WORST.index)
@@ -61,6 +96,7 @@ async def detailed(call: Call) -> web.Response:
         "version": __version__,
         "uptime_seconds": round(context.clock.monotonic() - context.started_at, 1),
         "checks": checks,
+        "channels": [channel_json(standing, now) for standing in found],
     }
     return call.answer(answer, 503 if status == UNHEALTHY else 200)
 
@@ -83,35 +119,71 @@ def _intake(context: Context) -> dict[str, Any]:
     return _check("intake", status, f"{queued} of {room} alerts wait for their commit")
 
 
-async def _outbox(context: Context, *, readable: bool) -> dict[str, Any]:
-    if not readable:
-        return _check("outbox", UNHEALTHY, "the database cannot be read")
-    started = context.clock.monotonic()
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the database says of deliveries."""
+
+    oldest: Mapping[str, datetime]
+    """Class -> since when its oldest row waits."""
+    channels: Known
+    changes: Backlog
+    latency_ms: float
+
+
+async def _stored(context: Context) -> _Stored | None:
+    """Read it; None if the database does not answer in time."""
+
+    def read(tx: Tx) -> tuple[dict[str, datetime], Known, Backlog]:
+        return outbox.oldest_pending(tx), known(tx), change_events.backlog(tx, yesterday)
+
+    started, yesterday = context.clock.monotonic(), context.clock.now() - _DAY
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            oldest = await context.store.read(outbox.oldest_pending)
+            oldest, channels, changes = await context.store.read(read)
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
+        return None
+    return _Stored(oldest, channels, changes, since_ms(context, started))
+
+
+def _outbox(stored: _Stored | None, now: datetime) -> dict[str, Any]:
+    if stored is None:
         return _check("outbox", UNHEALTHY, "the database cannot be read")
-    now = context.clock.now()
-    ages = {kind: age_seconds(now, at) for kind, at in oldest.items()}
+    ages = {kind: age_seconds(now, at) for kind, at in stored.oldest.items()}
     words = ", ".join(f"oldest {kind} waits {age:.0f} s" for kind, age in sorted(ages.items())) or "empty"
     late = ages.get("page", 0.0) >= _LATE_PAGE_SECONDS
-    return _check("outbox", DEGRADED if late else HEALTHY, words, since_ms(context, started))
+    return _check("outbox", DEGRADED if late else HEALTHY, words, stored.latency_ms)
 
 
-def _channels(context: Context) -> list[dict[str, Any]]:
-    return [
-        _check(
-            f"channel {channel.name}",
-            DEGRADED if channel.up is False else HEALTHY,
-            (channel.last_error or "")
-            if channel.up is False
-            else "not used yet"
-            if channel.up is None
-            else "",
-        )
-        for channel in context.channel_health()
-    ]
+def _change_events(stored: _Stored | None, now: datetime) -> list[dict[str, Any]]:
+    """What vendors are told of deployments; nothing to say while none waits and none was given up."""
+    if stored is None or not (stored.changes.waiting or stored.changes.given_up):
+        return []
+    changes = stored.changes
+    age = f", the oldest for {age_seconds(now, changes.oldest):.0f} s" if changes.oldest else ""
+    words = f"{changes.waiting} wait{age}; {changes.given_up} were given up within a day"
+    return [_check("change events", DEGRADED if changes.given_up else HEALTHY, words)]
+
+
+def _channel(standing: Standing, now: datetime) -> dict[str, Any]:
+    """Never worse than degraded: alerts can be taken, and the other channels tell of it."""
+    words = "; ".join(_told(standing, now))
+    return _check(f"channel {standing.name}", DEGRADED if standing.up is False else HEALTHY, words)
+
+
+def _told(standing: Standing, now: datetime) -> list[str]:
+    if standing.up is None and standing.oldest_page is None:
+        return ["not used yet"]
+    said, destination = [], standing.destination
+    if destination is not None and destination.state is not DestinationState.OK:
+        said.append(f"{destination.state} for {age_seconds(now, destination.since):.0f} s")
+    if standing.last_error:
+        said.append(standing.last_error)
+    if destination is not None and destination.paused_until is not None and destination.paused(now):
+        left = (destination.paused_until - now).total_seconds()
+        said.append(f"paused for {left:.0f} s more")
+    if standing.oldest_page is not None:
+        said.append(f"oldest page waits {age_seconds(now, standing.oldest_page):.0f} s")
+    return said
 
 
 def _sockets(call: Call) -> list[dict[str, Any]]:

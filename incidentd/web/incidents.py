@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
+from incidentd.config.explain import nearest
 from incidentd.domain import response
+from incidentd.domain.escalation import Escalation
 from incidentd.domain.incident import Incident, State
-from incidentd.store import alert_views, timeline
+from incidentd.store import alert_views, escalations, timeline
 from incidentd.store import deliveries as delivery_store
 from incidentd.store import incidents as incident_store
 from incidentd.store.engine import Tx
 from incidentd.store.incidents import Search
 from incidentd.web.models import (
+    AssignBody,
     CommentBody,
     DeclareBody,
     IncidentQuery,
@@ -25,8 +28,10 @@ from incidentd.web.models import (
 )
 from incidentd.web.op import Call
 from incidentd.web.present import Json, detail_json, entry_json, incident_json, page_json
-from incidentd.web.problems import not_found
+from incidentd.web.problems import Problem, not_found
+from incidentd.workflows import escalate as workflow
 from incidentd.workflows import respond
+from incidentd.workflows.escalate import Assignment, UnknownUserError
 from incidentd.workflows.respond import Decide, Declaration, Done
 
 _DETAIL_LIMIT = 500
@@ -58,9 +63,16 @@ async def search(call: Call) -> web.Response:
         before=query.cursor,
         limit=query.limit + 1,
     )
-    found = await call.desk.context.store.read(lambda tx: incident_store.search(tx, wanted))
+
+    def read(tx: Tx) -> tuple[list[Incident], Mapping[int, Escalation]]:
+        found = incident_store.search(tx, wanted)
+        return found, escalations.of(tx, [incident.id for incident in found])
+
+    found, known = await call.desk.context.store.read(read)
     url = _url(call)
-    return call.answer(page_json(found, query.limit, lambda i: i.id, lambda i: incident_json(i, url)))
+    return call.answer(
+        page_json(found, query.limit, lambda i: i.id, lambda i: incident_json(i, url, known.get(i.id)))
+    )
 
 
 async def detail(call: Call) -> web.Response:
@@ -83,7 +95,7 @@ def _detail(tx: Tx, number: int, url: str) -> Json:
     told = delivery_store.search(
         tx, state=None, incident_id=number, channel=None, before=None, limit=_DETAIL_LIMIT
     )
-    return detail_json(incident, alerts, told, url)
+    return detail_json(incident, alerts, told, url, escalations.of(tx, [number]).get(number))
 
 
 async def timeline_of(call: Call) -> web.Response:
@@ -103,11 +115,16 @@ async def timeline_of(call: Call) -> web.Response:
 async def _done(call: Call, work: Callable[[Tx], Done], status: int = 200) -> web.Response:
     """Run an action, tell those who wait for changes, and answer the incident as it is now."""
     context = call.desk.context
-    done = await context.store.write(work)
+
+    def write(tx: Tx) -> tuple[Done, Escalation | None]:
+        done = work(tx)
+        return done, escalations.of(tx, [done.incident.id]).get(done.incident.id)
+
+    done, escalation = await context.store.write(write)
     if done.changes:
         context.changed(done.changes)
     location = f"/api/v1/incidents/{done.incident.id}" if status == 201 else None
-    return call.answer(incident_json(done.incident, _url(call)), status, location=location)
+    return call.answer(incident_json(done.incident, _url(call), escalation), status, location=location)
 
 
 async def _act(call: Call, decide: Decide) -> web.Response:
@@ -170,3 +187,24 @@ async def note(call: Call) -> web.Response:
     context, number = call.desk.context, incident_id(call)
     actor, rules, now = call.identity.actor, context.rules, context.clock.now()
     return await _done(call, lambda tx: respond.note(tx, number, actor, body.text, rules, now))
+
+
+async def escalate(call: Call) -> web.Response:
+    """Tell the next ones now."""
+    context, number = call.desk.context, incident_id(call)
+    actor, rules, now = call.identity.actor, context.rules, context.clock.now()
+    return await _done(call, lambda tx: workflow.escalate(tx, number, actor, rules, now))
+
+
+async def assign(call: Call) -> web.Response:
+    """Ask somebody to work on it."""
+    body: AssignBody = call.body
+    context, number = call.desk.context, incident_id(call)
+    rules, now = context.rules, context.clock.now()
+    wanted = Assignment(body.user, call.identity.actor, _comment(body))
+    try:
+        return await _done(call, lambda tx: workflow.assign(tx, number, wanted, rules, now))
+    except UnknownUserError:
+        detail = f"is no configured user{nearest(body.user, rules.paging.people)}"
+        members = {"errors": [{"at": "/user", "detail": detail}]}
+        raise Problem(422, "the body is not understood", members=members) from None

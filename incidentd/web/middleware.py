@@ -107,9 +107,12 @@ def _note(desk: Desk, request: web.Request, op: Op | None, status: int, seconds:
 
 
 def loggable(path: str) -> str:
-    """`path` without the token of an acknowledge link, which is a credential even where the rest was mistyped."""
-    before, link, _ = path.partition("/ack/")
-    return f"{before}/ack/***"[:200] if link else path[:200]
+    """`path` without the token of a link, which is a credential even where the rest was mistyped."""
+    for link in ("/ack/", "/calendars/"):
+        before, found, _ = path.partition(link)
+        if found:
+            return f"{before}{link}***"[:200]
+    return path[:200]
 
 
 def request_id(request: web.Request) -> str:

@@ -217,6 +217,13 @@ class SnoozeBody(CommentBody):
     """How long, such as `2h`; at most `30d`."""
 
 
+class AssignBody(CommentBody):
+    """Who is to work on it."""
+
+    user: Annotated[str, Field(max_length=256), AfterValidator(_text), AfterValidator(_given)]
+    """A name under `users`."""
+
+
 class NoteBody(Body):
     """A note."""
 

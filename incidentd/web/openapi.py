@@ -19,6 +19,8 @@ from incidentd.web.op import LINK, PUBLIC, SIGNED, Call, Op
 
 Json = dict[str, Any]
 _REF: Final = "#/components/schemas/{model}"
+_NAMED: Final = ("/api/v1/incidents", "/api/v1/heartbeats", "/api/v1/schedules", "/calendars/", "/ack/")
+"""Paths whose part in braces is no number."""
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 _WORDS: Final = {
     400: "The request is not understood",
@@ -30,6 +32,7 @@ _WORDS: Final = {
     413: "The body is too large, counted after decompression",
     415: "Not a JSON body, or an unknown Content-Encoding",
     422: "The body is not understood, with the places",
+    501: "Needs an extra that is not installed; the answer says which",
     500: "A bug; the log has the details under the request id",
     503: "Not possible now; nothing was changed",
 }
@@ -127,7 +130,7 @@ def _operation(op: Op, method: str, schemas: _Schemas) -> Json:
 
 
 def _parameters(op: Op, schemas: _Schemas) -> list[Json]:
-    kind: Json = {"type": "string" if op.path.startswith(("/api/v1/incidents", "/ack/")) else "integer"}
+    kind: Json = {"type": "string" if op.path.startswith(_NAMED) else "integer"}
     found: list[Json] = [
         {"name": name, "in": "path", "required": True, "schema": kind} for name in _PLACE.findall(op.path)
     ]

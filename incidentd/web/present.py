@@ -6,20 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from incidentd.domain.escalation import Escalation
 from incidentd.domain.figures import Row
 from incidentd.domain.incident import Incident
-from incidentd.domain.notification import AlertView
+from incidentd.domain.notification import AlertView, DeliveryState
 from incidentd.store.deliveries import Delivery
 from incidentd.store.quarantine import QuarantinedAlert
 from incidentd.store.timeline import StoredEntry
+from incidentd.web.climb import escalation_json
 from incidentd.web.models import cursor_of
 
 Json = dict[str, Any]
 T = TypeVar("T")
 
 
-def incident_json(incident: Incident, public_url: str) -> Json:
-    """An incident."""
+def incident_json(incident: Incident, public_url: str, escalation: Escalation | None = None) -> Json:
+    """An incident, with its latest escalation."""
     return {
         "id": incident.id,
         "ref": f"INC-{incident.id}",
@@ -35,6 +37,11 @@ def incident_json(incident: Incident, public_url: str) -> Json:
         "resolved_at": incident.resolved_at,
         "resolved_by": incident.resolved_by,
         "snoozed_until": incident.snoozed_until,
+        "resolve_withheld": incident.resolve_withheld_for,
+        "suppressed_by": incident.suppressed_by,
+        "flapping": incident.flapping_since is not None,
+        "assigned_to": incident.assigned_to,
+        "escalation": escalation_json(escalation, incident.episode),
         "alerts_firing": incident.alerts_firing,
         "alerts_total": incident.alerts_total,
         "reopen_count": incident.reopen_count,
@@ -44,11 +51,15 @@ def incident_json(incident: Incident, public_url: str) -> Json:
 
 
 def detail_json(
-    incident: Incident, alerts: Sequence[AlertView], deliveries: Sequence[Delivery], public_url: str
+    incident: Incident,
+    alerts: Sequence[AlertView],
+    deliveries: Sequence[Delivery],
+    public_url: str,
+    escalation: Escalation | None,
 ) -> Json:
     """An incident with what belongs to it."""
     return {
-        **incident_json(incident, public_url),
+        **incident_json(incident, public_url, escalation),
         "alerts": [alert_json(alert, incident.id) for alert in alerts],
         "deliveries": [delivery_json(delivery) for delivery in deliveries],
         "truncated": incident.truncated,
@@ -86,9 +97,15 @@ def delivery_json(delivery: Delivery) -> Json:
         "state": delivery.state.value,
         "attempts": delivery.attempts,
         "last_error": delivery.last_error,
+        "last_outcome": delivery.last_verdict,
         "reason": delivery.reason,
         "created_at": delivery.created_at,
         "sent_at": delivery.sent_at,
+        "next_attempt_at": delivery.not_before if delivery.state is DeliveryState.PENDING else None,
+        "fallback_of": delivery.fallback_of,
+        "fell_back": delivery.fell_back,
+        "bundled_in": delivery.bundled_in,
+        "retried_at": delivery.retried_at,
     }
 
 

@@ -25,7 +25,7 @@ from incidentd.store import incidents
 from incidentd.store.engine import Store, StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.incidents import Search
 from incidentd.workflows import chat_words as words
-from incidentd.workflows import respond
+from incidentd.workflows import oncall, respond
 from incidentd.workflows.respond import Decide, NotFoundError
 from incidentd.workflows.rules import Rules
 
@@ -181,7 +181,8 @@ class Chat:
             case Verb.SHOW:
                 text = words.shown(await env.store.read_now(lambda tx: _found(tx, order.incident_id)), url)
             case Verb.ONCALL:
-                text = words.oncall(config)
+                duties = await env.store.read_now(lambda tx: oncall.everybody(tx, config, now))
+                text = words.oncall(config, duties)
             case _:
                 outcome = Outcome.MISREAD if order.problem else Outcome.SHOWN
                 return Reply(words.usage(order.problem), outcome, actor)

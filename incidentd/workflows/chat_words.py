@@ -10,7 +10,9 @@ from incidentd.channels.slack_blocks import escape
 from incidentd.channels.words import span, tidy
 from incidentd.config import Config
 from incidentd.domain.incident import ActionRefusedError, Change, Incident, Refusal, State
+from incidentd.domain.schedule import Why
 from incidentd.ingest.slack import Verb
+from incidentd.workflows.oncall import OnDuty
 
 SHOWN: Final = 20
 """Incidents in a list."""
@@ -22,7 +24,7 @@ _USAGE: Final = """\
 `/incident ack INC-12 [text]`  take it: paging stops
 `/incident resolve INC-12 [--force] [text]`  it is over; `--force` while alerts still fire
 `/incident snooze INC-12 1h [text]`  leave it alone for a while
-`/incident oncall`
+`/incident oncall`  who is on duty
 `/incident help`"""
 _DONE: Final = {Verb.ACKNOWLEDGE: "acknowledged", Verb.RESOLVE: "resolved", Verb.SNOOZE: "snoozed"}
 
@@ -118,16 +120,29 @@ def shown(incident: Incident, public_url: str) -> str:
     return "\n".join(lines)
 
 
-def oncall(config: Config) -> str:
-    """Who could be on call: this version acts upon no schedule."""
-    lines = ["This version acts upon no schedule, so nobody is on call by it: routes tell their channels."]
-    for what, names in (
-        ("Configured schedules", list(config.schedules)),
-        ("Users", [f"{user.name} ({name})" for name, user in config.users.items()]),
-    ):
-        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-        lines.append(f"{what}: {', '.join(_one_line(n, 80) for n in names[:_NAMES]) or 'none'}{more}.")
+def oncall(config: Config, found: Sequence[OnDuty]) -> str:
+    """Who is on duty in each schedule, and until when."""
+    if not found:
+        return "No schedule is configured, so nobody is on call: routes tell their channels."
+    lines = [_on_duty(config, each) for each in found[:_NAMES]]
+    if len(found) > _NAMES:
+        lines.append(f"and {len(found) - _NAMES} more schedules: `incidentctl oncall` lists them all")
     return "\n".join(lines)
+
+
+def _on_duty(config: Config, found: OnDuty) -> str:
+    duty = found.duty
+    until = f" until {moment(duty.until)}" if duty.until is not None else ""
+    people = ", ".join(_one_line(_called(config, person), 80) for person in duty.people)
+    if not people:
+        return f":warning: *{found.schedule.name}*: nobody is on duty{until}"
+    by = f", override {duty.by}" if duty.why is Why.OVERRIDE else ""
+    return f"*{found.schedule.name}*: {people}{until}{by}"
+
+
+def _called(config: Config, person: str) -> str:
+    user = config.users.get(person)
+    return f"{user.name} ({person})" if user is not None else person
 
 
 def moment(at: datetime) -> str:

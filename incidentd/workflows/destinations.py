@@ -1,7 +1,7 @@
 """incidentd's own incidents: one for each channel that cannot deliver, told over the others, closed when it can.
 
-What is told of them is of class `meta`: it never counts against a destination, so no incident is about the telling
-of another one.
+What is told of them is of class `meta`: if that cannot be told, no page is missed and nobody is told in its place. A
+channel has one open incident at most, whatever fails there.
 """
 
 from __future__ import annotations
@@ -30,10 +30,14 @@ def group_of(channel: str) -> str:
 
 
 def down(destination: Destination, now: datetime) -> bool:
-    """True if people have to know of it."""
+    """True if people have to know of it.
+
+    Only time in which it was seen to fail counts: after a single answer nothing may have been sent for hours.
+    """
     if destination.state is DestinationState.BROKEN:
         return True
-    return destination.state is not DestinationState.OK and now - destination.since >= PATIENCE
+    seen = min(now, destination.paused_until or now)
+    return destination.state is not DestinationState.OK and seen - destination.since >= PATIENCE
 
 
 def watch_due(tx: Tx, rules: Rules, now: datetime) -> bool:
@@ -49,12 +53,12 @@ def watch(tx: Tx, rules: Rules, now: datetime) -> tuple[Change, ...]:
     incidents.lock_groups(tx, [group_of(channel) for channel, _, _ in differences])
     # Again, under the locks: another replica may have been first.
     ledger = Ledger(rules, now)
+    ids = Ids(tx, schema.incidents, len(differences))
     for channel, destination, incident in _differences(tx, rules, now):
         if incident is None:
-            _open(tx, ledger, destination)
+            _open(ids, ledger, destination)
         elif destination is None or destination.state is DestinationState.OK:
-            known = channel in rules.targets
-            _resolve(ledger, incident, "it delivers again" if known else "it is not configured any more")
+            _resolve(ledger, incident, _why_over(destination, configured=channel in rules.targets))
     ledger.save(tx)
     return tuple(ledger.changes)
 
@@ -64,18 +68,32 @@ def _differences(
 ) -> list[tuple[str, Destination | None, Incident | None]]:
     known = {d.channel: d for d in destinations.all_of(tx) if d.channel in rules.targets}
     open_ones = {i.labels.get("channel", ""): i for i in incidents.open_of_source(tx, OURSELVES)}
+    fresh = [group_of(channel) for channel in known.keys() - open_ones.keys() if down(known[channel], now)]
+    # A person's word is final here too: what they closed opens again when it fails anew.
+    closed = destinations.closed_by_people(tx, fresh)
     found: list[tuple[str, Destination | None, Incident | None]] = []
     for channel in sorted(known.keys() | open_ones.keys()):
         destination, incident = known.get(channel), open_ones.get(channel)
         well = destination is None or destination.state is DestinationState.OK
         if incident is not None and well:
             found.append((channel, destination, incident))
-        elif incident is None and destination is not None and down(destination, now):
+        elif (
+            incident is None
+            and destination is not None
+            and group_of(channel) in fresh
+            and closed.get(group_of(channel), destination.since) <= destination.since
+        ):
             found.append((channel, destination, None))
     return found
 
 
-def _open(tx: Tx, ledger: Ledger, destination: Destination | None) -> None:
+def _why_over(destination: Destination | None, *, configured: bool) -> str:
+    if not configured:
+        return "it is not configured any more"
+    return "its configuration was changed" if destination is None else "it delivers again"
+
+
+def _open(ids: Ids, ledger: Ledger, destination: Destination | None) -> None:
     if destination is None:
         return
     rules, channel = ledger.rules, destination.channel
@@ -86,7 +104,7 @@ def _open(tx: Tx, ledger: Ledger, destination: Destination | None) -> None:
     notify = tuple([name for name in decision.notify if name != channel]) or tuple(others)
     error = destination.last_error or "no answer is accepted"
     incident = Incident(
-        id=Ids(tx, schema.incidents, 1).take(),
+        id=ids.take(),
         source=OURSELVES,
         group_key=group_of(channel),
         title=f"Channel {channel} cannot deliver: {error}",

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+import structlog
+
 from incidentd.config.people import Retention
-from incidentd.store import inbound
+from incidentd.store import deployments as deployment_store
+from incidentd.store import inbound, overrides
 from incidentd.store import retention as store_retention
 from incidentd.store.engine import Store, Tx
 from incidentd.store.retention import Walked
+from incidentd.workflows.deployments import give_up_untold
 
 INCIDENTS_AT_ONCE = 50
 """Per transaction at most; fewer if they have many members, for intake waits meanwhile."""
 ROWS_AT_ONCE = 1000
 """Per transaction, of single rows."""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,13 @@ async def housekeep(
     deliveries = await sweep.walked(partial(_deliveries, told))
     quarantine = await sweep.emptied(lambda tx: store_retention.delete_quarantine(tx, bad, ROWS_AT_ONCE))
     await sweep.emptied(lambda tx: inbound.delete_old(tx, now - inbound.KEPT, ROWS_AT_ONCE))
+    await sweep.emptied(lambda tx: deployment_store.delete_old(tx, forgotten, ROWS_AT_ONCE))
+    await sweep.emptied(lambda tx: overrides.delete_old(tx, forgotten, ROWS_AT_ONCE))
     alerts = await sweep.walked(partial(_unplaced, forgotten))
     alerts += await sweep.walked(partial(_abandoned, forgotten))
     if not stopping():
+        for deployment, channel in await store.write(lambda tx: give_up_untold(tx, now)):
+            log.error("change_event_dead", channel=channel, deployment=deployment)
         await store.checkpoint()
     return Cleared(incidents, deliveries, quarantine, alerts)
 

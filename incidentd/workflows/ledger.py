@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from incidentd.domain.incident import Change, Entry, Incident, evolve
-from incidentd.domain.notification import Notice
+from incidentd.domain.notification import DeliveryClass, Notice
 from incidentd.store import incidents, outbox, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.outbox import NewDelivery
+from incidentd.workflows.follow_ups import FollowUps
 from incidentd.workflows.rules import Rules
 
 
@@ -28,6 +29,10 @@ class Ledger:
     deliveries: list[NewDelivery] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     """Every decision that moved a state or told somebody: what metrics and logs are made of, after the commit."""
+    follow_ups: FollowUps = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.follow_ups = FollowUps(self.rules.paging, self.now)
 
     def put(self, incident: Incident) -> None:
         """Remember the newest value of an incident."""
@@ -49,6 +54,7 @@ class Ledger:
             incident = self.note(incident, change.entry)
         if change.notice is not None:
             incident = self._tell(incident, change, change.notice)
+        incident = self.follow_ups.of(change, incident)
         self.put(incident)
         self.changes.append(replace(change, incident=incident))
         return incident
@@ -59,6 +65,9 @@ class Ledger:
         return self.apply(Change(incident, entry, notice))
 
     def _tell(self, incident: Incident, change: Change, notice: Notice) -> Incident:
+        if incident.suppressed_by is not None and notice.delivery_class is not DeliveryClass.CLOSE:
+            # Whatever happens to it in the window; people are told when that ends.
+            return incident
         if notice is Notice.UPDATED:
             if incident.update_queued or not set(incident.notify) - {change.source_channel}:
                 return incident
@@ -77,7 +86,8 @@ class Ledger:
         incidents.save(tx, sorted(self.changed.values(), key=lambda incident: incident.open))
         incidents.add(tx, list(self.fresh.values()))
         timeline.append(tx, self.entries)
-        outbox.enqueue(tx, self.deliveries)
+        self.follow_ups.save(tx, self.fresh.keys())
+        outbox.enqueue(tx, [*self.deliveries, *self.follow_ups.told(tx, self.deliveries)])
 
     def telling(self) -> bool:
         """True if the outbox got something to send at once."""

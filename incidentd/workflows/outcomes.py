@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 import structlog
 
 from incidentd.domain.figures import IncidentFacts, time_to_acknowledge, time_to_resolve
-from incidentd.domain.incident import Change, Incident, State
+from incidentd.domain.incident import Change, Entry, Incident, State
 from incidentd.domain.notification import Notice
 from incidentd.metrics import Metrics
+
+_ESCALATION = frozenset({"escalated", "escalation_failed", "escalation_exhausted"})
+_FAULTS = frozenset({"escalation_failed", "escalation_exhausted", "escalation_stuck"})
+"""Kinds of entries that mean that somebody may not know of something."""
 
 log = structlog.get_logger()
 
@@ -32,7 +37,10 @@ class Outcomes:
                 self._acknowledged(incident)
             elif change.entry.kind == "resolved":
                 self._resolved(incident)
-            log.info(
+            elif change.entry.kind in _ESCALATION:
+                self._escalated(change.entry)
+            log.log(
+                logging.ERROR if change.entry.kind in _FAULTS else logging.INFO,
                 "incident",
                 kind=change.entry.kind,
                 incident=incident.id,
@@ -53,6 +61,13 @@ class Outcomes:
                 self._metrics.acknowledge_seconds.labels(incident.severity.value).observe(
                     took.total_seconds()
                 )
+
+    def _escalated(self, entry: Entry) -> None:
+        policy, step = str(entry.data["policy"]), str(entry.data["step"])
+        if entry.kind == "escalation_exhausted":
+            self._metrics.escalations_exhausted.labels(policy).inc()
+        else:
+            self._metrics.escalations.labels(policy, step).inc()
 
     def _resolved(self, incident: Incident) -> None:
         took = time_to_resolve(_facts(incident))

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from incidentd.domain import response
+from incidentd.domain import flapping, heartbeat, maintenance, response
 from incidentd.domain.alert import Alert
 from incidentd.domain.correlate import QUIET, RETURNING, Placement, Sighting, common_labels, place
-from incidentd.domain.incident import SOURCE, Entry, Incident, State, evolve
+from incidentd.domain.incident import SOURCE, Change, Entry, Incident, State, evolve
 from incidentd.domain.notification import Notice
 from incidentd.domain.response import Telling
 from incidentd.domain.severity import Severity
+from incidentd.store import alerts as alert_store
 from incidentd.store import schema
 from incidentd.store.alerts import OccurrenceRecord
 from incidentd.store.engine import Tx
@@ -39,6 +40,8 @@ class Sighted:
     sighting: Sighting
     severity: Severity
     group: str
+    roams: bool = False
+    """It had several occurrences before: it may come back to an incident that it has left."""
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class Placing:
     ledger: Ledger
     ids: Ids
     bench: Workbench
+    roaming: dict[int, set[int]]
+    """Alert -> the incidents it was part of, as far as counting needs it: only of alerts that may come back."""
 
     @classmethod
     def load(cls, tx: Tx, ledger: Ledger, sighted: Sequence[Sighted]) -> Placing:
@@ -60,7 +65,7 @@ class Placing:
             known = [(s.previous.incident_id, s.sighting) for s in wanted if s.previous is not None]
             ids = {i for i, _ in known if i is not None}
             bench.load(groups, ids, {i for i, sighting in known if i and sighting in RETURNING})
-        return cls(ledger, Ids(tx, schema.incidents, len(groups)), bench)
+        return cls(ledger, Ids(tx, schema.incidents, len(groups)), bench, _roaming(tx, bench, wanted))
 
     def place_post(self, seen: Sequence[Sighted], truncated: int) -> None:
         """Place the alerts of one post, then settle the incidents it concerned."""
@@ -89,10 +94,19 @@ class Placing:
         if s.sighting is Sighting.NEWER and own is not None and own is not work:
             own.ended.append(s.alert.title)
         work.firing += 1
-        if own is not work:
+        if own is not work and self._joins(s.occurrence.alert_id, work.incident.id):
             work.total += 1
         s.occurrence.incident_id = work.incident.id
         self.bench.touch(work)
+
+    def _joins(self, alert_id: int, incident_id: int) -> bool:
+        """True if the alert becomes part of the incident for the first time, as far as anybody knows."""
+        known = self.roaming.get(alert_id)
+        if known is None:
+            return True
+        new = incident_id not in known
+        known.add(incident_id)
+        return new
 
     def _placed(self, s: Sighted, own: Working | None) -> Working:
         bench, returning = self.bench, s.sighting in RETURNING
@@ -120,22 +134,35 @@ class Placing:
     def _reopen(self, work: Working, s: Sighted, *, held: bool) -> Working:
         self._admit(work, s.alert)
         incident, telling, name = self.bench.settle(work), self._telling(s), s.alert.name
-        if not held:
-            return self.bench.apply(work, response.refired(incident, telling, alert_name=name))
-        until = self.ledger.now + self.ledger.rules.reopen_hold
-        return self.bench.apply(
-            work, response.refired_same_start(incident, telling, alert_name=name, until=until)
-        )
+        if held:
+            until = self.ledger.now + self.ledger.rules.reopen_hold
+            change = response.refired_same_start(incident, telling, alert_name=name, until=until)
+        else:
+            change = response.refired(incident, telling, alert_name=name)
+            change = flapping.refired(change, self.ledger.rules.flapping, self.ledger.now)
+        window = maintenance.covering(self.bench.windows, s.alert.labels)
+        return self.bench.apply(work, maintenance.quietened(change, window))
 
     def _join(self, work: Working, s: Sighted) -> Working:
         work.joined.append(s.alert.title)
         self._admit(work, s.alert)
+        if work.incident.resolve_withheld_at is not None:
+            self.bench.apply(work, self._back(self.bench.settle(work), s.alert.name))
         if work.incident.held_until is not None and s.sighting not in RETURNING:
             because = f"a new occurrence fires: {s.alert.name}"
             self.bench.apply(work, response.hold_ended(self.bench.settle(work), because=because))
         if s.severity.worse_than(work.incident.severity):
             self.bench.apply(work, response.raised(self.bench.settle(work), self._telling(s)))
+        if work.incident.suppressed_by and not maintenance.covering(self.bench.windows, s.alert.labels):
+            self.bench.apply(work, maintenance.uncovered(self.bench.settle(work), s.alert.name))
         return work
+
+    def _back(self, incident: Incident, alert_name: str) -> Change:
+        """It fires again before its withheld resolve was believed."""
+        if incident.resolve_withheld_for == heartbeat.Withheld.FLAPPING:
+            rules, now = self.ledger.rules.flapping, self.ledger.now
+            return flapping.back(incident, rules, now, alert_name=alert_name)
+        return heartbeat.contradicted(incident, alert_name)
 
     def _admit(self, work: Working, alert: Alert) -> None:
         """What the incident's alerts have in common, and since when: with one more of them."""
@@ -166,20 +193,10 @@ class Placing:
             opened_at=now,
             started_at=alert.starts_at,
             held_until=now + self.ledger.rules.reopen_hold if held else None,
+            suppressed_by=maintenance.covering(self.bench.windows, alert.labels),
             runbook_url=alert.annotations.get("runbook_url") or None,
         )
-        entry = Entry(
-            "triggered",
-            SOURCE,
-            f"{alert.name} fires" + (": it had been reported ended before, so it is held" if held else ""),
-            {
-                "fingerprint": alert.fingerprint,
-                "starts_at": alert.starts_at.isoformat(),
-                "route": incident.route,
-                "notify": list(decision.notify),
-                "reason": decision.reason.value,
-            },
-        )
+        entry = _triggered(alert, incident, decision.reason.value)
         work = self.bench.take(self.ledger.open(incident, entry, None if held else Notice.TRIGGERED))
         work.told = not held
         return work
@@ -220,3 +237,45 @@ class Placing:
                 )
             work.incident = evolve(incident, truncated=truncated)
             bench.touch(work)
+
+
+def _roaming(tx: Tx, bench: Workbench, wanted: Sequence[Sighted]) -> dict[int, set[int]]:
+    """Alerts that may come back to an incident they have left -> where they were, of those they may be placed into.
+
+    An alert that stays with its incident is not looked up: the usual case costs no statement.
+    """
+    known: dict[int, set[int]] = {}
+    asked: set[int] = set()
+    near: dict[int, Incident] = {}
+    for s in wanted:
+        if not s.roams or s.previous is None or s.sighting is Sighting.ENDED:
+            continue
+        alert_id, last = s.occurrence.alert_id, s.previous.incident_id
+        known.setdefault(alert_id, set()).update([last] if last is not None else [])
+        own = bench.by_id(last)
+        for group in {s.group, own.incident.group_key} if own else {s.group}:
+            for work in (bench.open_in(group), bench.last_in(group)):
+                if work is not None and work.incident.id != last:
+                    asked.add(alert_id)
+                    near[work.incident.id] = work.incident
+    if near:
+        since = min(incident.started_at for incident in near.values())
+        for alert_id, incident_id in alert_store.members(tx, sorted(asked), sorted(near), since):
+            known[alert_id].add(incident_id)
+    return known
+
+
+def _triggered(alert: Alert, incident: Incident, reason: str) -> Entry:
+    text, window = f"{alert.name} fires", incident.suppressed_by
+    if incident.held_until is not None:
+        text += ": it had been reported ended before, so it is held"
+    data = {
+        "fingerprint": alert.fingerprint,
+        "starts_at": alert.starts_at.isoformat(),
+        "route": incident.route,
+        "notify": list(incident.notify),
+        "reason": reason,
+    }
+    if window is not None:
+        text, data = f"{text}; suppressed: maintenance {window}", {**data, "suppressed_by": window}
+    return Entry("triggered", SOURCE, text, data)

@@ -22,6 +22,7 @@ from incidentd.store.alerts import AlertRecord, OccurrenceRecord
 from incidentd.store.codec import dumps
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Ids
+from incidentd.workflows.heartbeats import Signs
 from incidentd.workflows.ledger import Ledger, touched
 from incidentd.workflows.placing import Placing, Sighted
 from incidentd.workflows.rules import Rules
@@ -73,6 +74,7 @@ class _Book:
     changed: dict[int, AlertRecord] = field(default_factory=dict)
     seen: dict[int, None] = field(default_factory=dict)
     occurrences: dict[tuple[int, datetime], OccurrenceRecord] = field(default_factory=dict)
+    signs: Signs = field(default_factory=Signs)
 
     def load(self, tx: Tx, posts: Sequence[Submission]) -> None:
         """Read what is known of every alert in the batch."""
@@ -96,15 +98,17 @@ class _Book:
             self.fresh.append(record)
             self._keep(record.current)
             return Sighted(alert, record.current, None, None, sighting, severity, group)
-        previous, over_since = record.current, record.current.ends_at
-        self._follow(record, alert, sighting)
-        return Sighted(alert, record.current, previous, over_since, sighting, severity, group)
+        previous, over_since, roams = record.current, record.current.ends_at, record.occurrences > 1
+        self._follow(record, alert, sighting, severity.value)
+        return Sighted(alert, record.current, previous, over_since, sighting, severity, group, roams)
 
     def _judge(self, record: AlertRecord | None, alert: Alert) -> Sighting:
         """`sight`, and what the configured heartbeats make of it, which a reload may have changed meanwhile."""
         known, newest = (None, None) if record is None else (record.current, record.newest)
         placed = known is not None and known.firing and (known.incident_id is not None or known.reason != "")
         if self.rules.is_heartbeat(alert):
+            ended = max(alert.ends_at or alert.starts_at, alert.starts_at)
+            self.signs.take(self.rules, alert, over=known is None or ended >= known.starts_at)
             if known is None or not placed or known.reason == Sighting.HEARTBEAT:
                 return Sighting.HEARTBEAT
             # It was an alert like others: it stays in its incident until it ends, or has ended unannounced.
@@ -114,15 +118,18 @@ class _Book:
         # It was a heartbeat, whose firing nobody was told of.
         return Sighting.NEW if sighting is Sighting.REPEAT and not placed else sighting
 
-    def _follow(self, record: AlertRecord, alert: Alert, sighting: Sighting) -> None:
+    def _follow(self, record: AlertRecord, alert: Alert, sighting: Sighting, severity: str) -> None:
         if sighting in {Sighting.LATE, Sighting.ENDED_AGAIN}:
             return
         record.last_seen_at = self.now
         annotations = dumps(alert.annotations)
-        if sighting is Sighting.REPEAT and annotations == record.annotations:
+        # Labels never change, but what a reload makes of them may.
+        same = annotations == record.annotations and severity == record.severity
+        if sighting is Sighting.REPEAT and same:
             self.seen[record.id] = None
             return
-        record.annotations, record.generator_url = annotations, alert.generator_url
+        record.severity, record.annotations = severity, annotations
+        record.generator_url = alert.generator_url
         record.cut = dumps(alert.cut) if alert.cut else "[]"
         self._move(record, alert, sighting)
         self.changed[record.id] = record
@@ -177,6 +184,8 @@ def receive(tx: Tx, posts: Sequence[Submission], rules: Rules, now: datetime) ->
     incidents.lock_groups(tx, chain.from_iterable(groups))
     book.load(tx, posts)
     sighted = [list(map(book.sight, post.alerts, keys)) for post, keys in zip(posts, groups, strict=True)]
+    # First, for whether a source's heartbeat is missing decides what its other words are worth.
+    book.signs.save(tx, rules, now)
     ledger = Ledger(rules, now)
     placing = Placing.load(tx, ledger, [s for post in sighted for s in post])
     receipts = []

@@ -13,7 +13,7 @@ from incidentd.domain import response
 from incidentd.domain.incident import ActionRefusedError, Change, Entry, Incident, Refusal, State
 from incidentd.domain.notification import DeliveryClass, DeliveryState, Notice
 from incidentd.domain.severity import Severity
-from incidentd.store import deliveries, incidents, schema
+from incidentd.store import deliveries, incidents, schema, timers
 from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Ids
@@ -122,8 +122,9 @@ def declare(tx: Tx, declared: Declaration, rules: Rules, now: datetime) -> Done:
 def retry_delivery(tx: Tx, delivery_id: int, actor: str, rules: Rules, now: datetime) -> Delivery:
     """Put a dead delivery back into its lane.
 
-    Refused for any other state, for then it is under way or done; and for a page about an incident that is over,
-    for at the vendor it would open an alert that nobody closes.
+    Refused for any other state, for then it is under way or done; for a page about an incident that is over,
+    for at the vendor it would open an alert that nobody closes; and for an acknowledgement or end after which
+    its target was told something newer, which it would undo there.
     """
     delivery = deliveries.by_id(tx, delivery_id)
     if delivery is None:
@@ -136,6 +137,9 @@ def retry_delivery(tx: Tx, delivery_id: int, actor: str, rules: Rules, now: date
     if delivery.delivery_class is DeliveryClass.PAGE and not incident.open:
         detail = f"INC-{incident.id} is resolved: paging somebody about it now would open it at the vendor for good"
         raise ActionRefusedError(Refusal.WRONG_STATE, incident.state, detail)
+    if delivery.delivery_class is DeliveryClass.CLOSE and deliveries.sent_after(tx, delivery):
+        detail = f"a newer message was sent to {delivery.target}; there is nothing to repeat"
+        raise ActionRefusedError(Refusal.WRONG_STATE, incident.state, detail)
     deliveries.revive(tx, delivery_id, now)
     entry = Entry(
         "delivery_retried", actor, f"delivery to {delivery.channel} put back by {actor}", {"id": delivery_id}
@@ -146,16 +150,16 @@ def retry_delivery(tx: Tx, delivery_id: int, actor: str, rules: Rules, now: date
 
 def timers_due(tx: Tx, now: datetime) -> bool:
     """True if a snooze or a hold has ended: a read, so that an idle daemon writes nothing."""
-    return any([incidents.is_due(tx, timer, now) for timer in ("snoozed_until", "held_until")])
+    return any([timers.is_due(tx, timer, now) for timer in ("snoozed_until", "held_until")])
 
 
 def run_timers(tx: Tx, rules: Rules, now: datetime) -> tuple[Change, ...]:
     """End the snoozes and holds that are due. Timers are columns, so a restart forgets none."""
     ledger = Ledger(rules, now)
-    for incident in incidents.due(tx, "snoozed_until", now, DUE_AT_ONCE):
+    for incident in timers.due(tx, "snoozed_until", now, DUE_AT_ONCE):
         ledger.apply(response.snooze_ended(incident))
     snoozed = {change.incident.id for change in ledger.changes}
-    for incident in incidents.due(tx, "held_until", now, DUE_AT_ONCE):
+    for incident in timers.due(tx, "held_until", now, DUE_AT_ONCE):
         if incident.id not in snoozed:
             ledger.apply(response.hold_ended(incident))
     ledger.save(tx)

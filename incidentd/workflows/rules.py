@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from incidentd.config import Config
+from incidentd.config.heartbeats import expected_of
 from incidentd.domain.alert import Alert
+from incidentd.domain.flapping import Flapping
+from incidentd.domain.heartbeat import Heartbeat
 from incidentd.domain.incident import OURSELVES, Incident
+from incidentd.domain.maintenance import Calendar, Window
 from incidentd.domain.matcher import Matcher
 from incidentd.domain.notification import DeliveryClass, Notice
 from incidentd.domain.routing import Route, RoutingDecision, decide
 from incidentd.domain.severity import Severity, SeverityRules
 from incidentd.store.outbox import NewDelivery
+from incidentd.workflows.paging import Paging, paging_of
 
 UPDATE_DELAY = timedelta(seconds=30)
 """How long an `updated` notice waits, so that a growing group is told once and not member by member."""
@@ -32,6 +37,16 @@ class Rules:
     reopen_hold: timedelta = timedelta(minutes=5)
     heartbeats: Mapping[str, tuple[tuple[Matcher, ...], ...]] = field(default_factory=dict)
     """Source name -> matcher sets; an alert that fits one is a sign of life and opens nothing."""
+    expected: Mapping[str, Heartbeat] = field(default_factory=dict)
+    """By name, the heartbeats whose absence is an incident."""
+    mass_resolve: Mapping[str, int] = field(default_factory=dict)
+    """Source name -> how many incidents may resolve within a minute while a heartbeat of it is missing."""
+    paging: Paging = field(default_factory=Paging)
+    """Escalation."""
+    maintenance: tuple[Window, ...] = ()
+    """Those of the configuration."""
+    calendar: Calendar = field(default_factory=Calendar, compare=False)
+    flapping: Flapping = field(default_factory=Flapping)
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """True for a dead-man's switch such as Watchdog."""
@@ -93,6 +108,11 @@ def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]]) -> Rules:
         reopen_window=config.grouping.reopen_window,
         reopen_hold=config.grouping.reopen_hold,
         heartbeats={name: tuple([h.matchers for h in s.heartbeats]) for name, s in config.sources.items()},
+        expected={heartbeat.name: heartbeat for heartbeat in expected_of(config)},
+        mass_resolve={name: source.mass_resolve for name, source in config.sources.items()},
+        flapping=config.grouping.flapping.rules,
+        maintenance=tuple([each.window for each in config.maintenance]),
+        paging=paging_of(config, targets),
     )
 
 

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from incidentd.domain import response
+from incidentd.domain import flapping, heartbeat, response
 from incidentd.domain.incident import SOURCE, Change, Entry, Incident, evolve
+from incidentd.domain.maintenance import Window
 from incidentd.domain.notification import Notice
+from incidentd.store import heartbeats
 from incidentd.store import incidents as store
 from incidentd.store.engine import Tx
+from incidentd.workflows import maintenance
 from incidentd.workflows.ledger import Ledger
 
 _NAMED = 10
@@ -59,6 +62,10 @@ class Workbench:
     """Group key -> its open incident."""
     resolved: dict[str, int] = field(default_factory=dict)
     """Group key -> its most recently resolved incident, if that may still be reopened."""
+    silent: dict[str, str] = field(default_factory=dict)
+    """Sources that have a heartbeat which is missing -> its name."""
+    windows: tuple[Window, ...] = ()
+    """Maintenance that holds now."""
     touched: dict[int, None] = field(default_factory=dict)
     """Incidents that the current post concerns."""
 
@@ -68,6 +75,9 @@ class Workbench:
         `groups`: of occurrences that begin; `ids`: where known occurrences are; `returning`: those of `ids` that
         may be reopened.
         """
+        self.windows = maintenance.in_force(self.tx, self.ledger.rules, self.ledger.now)
+        if self.ledger.rules.expected:
+            self.silent = heartbeats.silent(self.tx)
         self._take_all(store.open_by_group(self.tx, groups) if groups else ())
         self._take_all(store.by_ids(self.tx, sorted(ids - self.known.keys())))
         # After a change of `grouping.by` an occurrence's own incident stands under another key than its alert now
@@ -157,16 +167,24 @@ class Workbench:
             work = self.known[incident_id]
             incident = self.settle(work)
             if incident.open and work.over is not None and work.firing <= 0:
-                change = response.ended_by_source(
-                    incident, self.ledger.now, work.over, administrative=work.administrative
-                )
-                self.apply(work, change)
+                self.apply(work, self._ended(incident, work, work.over))
             elif work.grew and incident.open and not incident.quiet and not work.told:
                 self.apply(work, Change(incident, None, Notice.UPDATED))
             else:
                 self.ledger.put(incident)
             work.over, work.administrative, work.grew, work.told = None, False, False, False
         self.touched.clear()
+
+    def _ended(self, incident: Incident, work: Working, over: datetime) -> Change:
+        """Its alerts have all ended by its source's word."""
+        now = self.ledger.now
+        if incident.source in self.silent:
+            missing = self.silent[incident.source]
+            return heartbeat.unsure(incident, missing, now, administrative=work.administrative)
+        if incident.flapping_since is not None:
+            rules = self.ledger.rules.flapping
+            return flapping.withheld(incident, rules, now, administrative=work.administrative)
+        return response.ended_by_source(incident, now, over, administrative=work.administrative)
 
 
 def _resolved_later(a: Incident, b: Incident) -> bool:

@@ -39,6 +39,10 @@ TOKENS = [
 ]
 
 
+FAST = {"per_second": 10_000, "burst": 10_000}
+"""A rate that is never reached: nothing waits for it."""
+
+
 @dataclass
 class Vendors:
     """One fake of each vendor. They outlive any daemon: what they saw is what people were told."""
@@ -48,8 +52,8 @@ class Vendors:
     mail: SmtpFake
     hook: WebhookFake
 
-    def channels(self) -> dict[str, dict[str, Any]]:
-        """The `channels` section that points at the fakes, and at standard output."""
+    def channels(self, rate: dict[str, Any] | None = FAST) -> dict[str, dict[str, Any]]:
+        """The `channels` section that points at the fakes, and at standard output. None: the vendors' own rates."""
         smtp = {"host": self.mail.host, "port": self.mail.port, "tls": "none"}
         return {
             "console": {"kind": "console"},
@@ -58,10 +62,17 @@ class Vendors:
                 "token": SLACK_TOKEN,
                 "channel": "C012345",
                 "base_url": self.slack.url,
+                "rate": rate,
             },
-            "pager": {"kind": "pagerduty", "routing_key": ROUTING_KEY, "base_url": self.pager.url},
+            "pager": {
+                "kind": "pagerduty",
+                "routing_key": ROUTING_KEY,
+                "base_url": self.pager.url,
+                "rate": rate,
+            },
             "mail": {
                 "kind": "email",
+                "rate": rate,
                 "from": "Incidents <incidents@example.com>",
                 "to": ["ops@example.com"],
                 "smtp": smtp,
@@ -145,7 +156,8 @@ class World:
     async def advance(self, step: timedelta) -> None:
         """Let time pass: due timers run, due messages leave."""
         self.clock.set(self.clock.now() + step)
-        await self.daemon.run_timers()
+        await self.daemon.chores.run_timers()
+        await self.daemon.chores.escalate()
         await self.settle()
 
     async def settle(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,9 @@ from tests.acceptance.client import ALERTS, Client
 from tests.acceptance.harness import ALICE, INGEST, Vendors, configuration, vendors, write
 from tests.acceptance.process import Process, client_of, running
 from tests.acceptance.waiting import until
+
+_HEAD = re.compile(r"^\[(INC-\d+|\d+ incidents)\]", re.MULTILINE)
+"""What a message in Slack begins with."""
 
 
 @dataclass
@@ -87,8 +91,15 @@ class Stage:
         assert set(self.vendors.pager.alerts.values()) == {"resolved"}
         assert self.vendors.pager.dropped == []
         assert self.vendors.violations == []
-        roots = [message["metadata"]["event_payload"] for message in self.vendors.slack.roots]
-        assert len(roots) == incidents
+        self._check_slack(incidents)
+
+    def _check_slack(self, incidents: int) -> None:
+        """Each incident has one message at most, and every one was told: in its own or in one with others."""
+        heads = Counter(_HEAD.findall("\n".join(root["text"] for root in self.vendors.slack.roots)))
+        own = {head: count for head, count in heads.items() if head.startswith("INC-")}
+        together = sum(int(head.split()[0]) * heads[head] for head in heads.keys() - own.keys())
+        assert set(own.values()) <= {1}
+        assert len(own) <= incidents <= len(own) + together
 
 
 @asynccontextmanager

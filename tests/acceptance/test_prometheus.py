@@ -62,6 +62,7 @@ async def check_what_was_told(stage: Stage, prometheus: Prometheus, shop: Shop) 
     [page] = stage.vendors.pager.events
     assert page["event_action"] == "trigger"
     assert f"{shop.address} is down" in page["payload"]["summary"]
+    assert [link["href"] for link in page["links"] if link["text"] == "Graph"] == [source]
     [event] = stage.vendors.hook.events
     assert [told["generator_url"] for told in event["data"]["alerts"]] == [source]
     [message] = stage.vendors.slack.messages

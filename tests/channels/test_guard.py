@@ -145,7 +145,7 @@ async def test_tls_asks_for_the_name_although_an_address_is_dialled(tmp_path: Pa
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(HttpFailure) as failed:  # a certificate of nobody we trust
             await http.request("POST", f"https://hooks.example.test:{port}/", {}, b"", guarded=True)
-    assert failed.value.code == "tls_error"
+    assert failed.value.code == "certificate_refused"
     assert names == ["hooks.example.test"]
     await http.aclose()
 

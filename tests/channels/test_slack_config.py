@@ -40,7 +40,7 @@ def test_buttons_are_shown_where_their_answers_can_come_in(
         ({"channel": "C012345"}, "token and channel together"),
         ({**BOT, **HOOK}, "two ways to post"),
         ({**HOOK, "channel": "C012345"}, "two ways to post"),
-        ({"webhook_url": "hooks.slack.com/CANARY"}, "https://hooks.slack.com/services/"),
+        ({"webhook_url": "hooks.slack.com/CANARY"}, "http:// or https:// with a host"),
         ({"webhook_url": "https://[CANARY"}, "is not an http address"),
         ({**BOT, "mode": "socket"}, "mode: socket needs app_token"),
         ({**BOT, "app_token": "xapp-1"}, "app_token is for mode: socket only"),

@@ -72,3 +72,20 @@ def test_the_ready_line_shows_no_password_of_the_database(
         " accepts alerts on http://127.0.0.1:8650 (postgresql+asyncpg://me@db.example/incidentd?...)" in line
     )
     assert "hunter2" not in line
+
+
+def test_channels_show_whom_they_reach_and_the_lasting_generated_secret(config: Path) -> None:
+    hook = "{kind: webhook, url: 'https://hook.example/in'%s}"
+    signed = hook % ", secret: whsec_QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0"
+    text = f"channels: {{console: {{kind: console}}, hook: {hook % ''}, signed: {signed}}}\n"
+    config.write_text(config.read_text(encoding="utf-8") + text, encoding="utf-8")
+    result = _run(config, "channels")
+    assert result.exit_code == 0, result.output
+    console, plain, own = [line.split("\t") for line in result.stdout.splitlines()]
+    assert console[:2] == ["console", "console"]
+    assert plain[:2] == ["hook", "webhook"]
+    assert "hook.example" in plain[2]
+    assert plain[3].startswith("generated secret whsec_")
+    assert len(own) == 3
+    assert "whsec_QUJD" not in result.output
+    assert _run(config, "channels").stdout == result.stdout

@@ -124,7 +124,7 @@ def test_the_overview_says_what_each_command_says_and_all_have_examples() -> Non
         assert command is not None
         assert (command.name, command.short_help) == (name, line)
         assert f"incidentctl {name}" in (command.help or "") or name == "config"
-    assert cli.get_command(context, "oncall") is None
+    assert cli.get_command(context, "no-such-command") is None
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

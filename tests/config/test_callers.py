@@ -22,9 +22,6 @@ def load_text(tmp_path: Path, text: str) -> list[str]:
 def test_users_with_a_slack_id_count_as_soon_as_buttons_reach_us(tmp_path: Path) -> None:
     users = "users: {alice: {name: Alice, slack: U1}}\n"
     assert load_text(tmp_path, SIGNED + users) == []
-    (line,) = load_text(tmp_path, SLACK % "" + users)
-    why = "no Slack channel has a signing_secret or mode: socket"
-    assert line == f"users: {why}, so accepted, but not acted upon by this version"
 
 
 def test_buttons_that_nobody_may_press_are_warned_about(tmp_path: Path) -> None:

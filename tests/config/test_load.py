@@ -79,6 +79,7 @@ def test_the_root_route_tells_the_console_channels_or_else_all(loaded: Loading) 
 def test_the_route_tree_is_the_domains(loaded: Loading) -> None:
     text = """
 channels: {pager: {kind: console}, chat: {kind: console}}
+users: {alice: {name: Alice}}
 escalation: {primary: {steps: [{after: 0s, notify: ["user:alice"]}]}}
 route:
   notify: [chat]

@@ -24,6 +24,7 @@ def _environment(path: Path) -> dict[str, str]:
         "TICKETS_URL": "https://tickets.example/hook",
         "TICKETS_SIGNING_SECRET": "whsec_" + "QUJD" * 12,
         "NTFY_URL": "ntfys://ops-alerts",
+        "HEARTBEAT_URL": "https://hc.example/ping/0123",
     }
 
 
@@ -37,6 +38,11 @@ def test_the_reference_has_every_section_and_every_kind_of_channel() -> None:
     assert all(f"### `{section}`" in tables for section in Config.model_fields)
     assert all(f"#### `kind: {kind}`" in tables for kind in discover())
     assert {kind for kind, _ in kinds()} == set(discover())
+
+
+def test_every_key_has_a_meaning() -> None:
+    rows = [line for line in key_tables().splitlines() if line.startswith("| `")]
+    assert [row for row in rows if row.endswith("|  |")] == []
 
 
 def test_a_document_without_marks_is_not_touched() -> None:
@@ -77,7 +83,7 @@ def test_the_schema_refuses_unknown_keys_and_bad_names() -> None:
 
 def test_the_keys_of_a_place_are_known() -> None:
     raw = {"channels": {"a": {"kind": "console"}, "b": {"kind": "nonsense"}}}
-    assert known_keys(("channels", "a"), raw) == ("kind", "fallback", "texts")
+    assert known_keys(("channels", "a"), raw) == ("kind", "fallback", "texts", "rate")
     assert known_keys(("channels", "b"), raw) == ()
     assert "matchers" in known_keys(("route", "routes", 0, "routes", 7), {})
     assert known_keys(("server", "port", "deeper"), {}) == ()

@@ -36,7 +36,7 @@ AMBIGUOUS = Outcome(Verdict.AMBIGUOUS, "timeout", "no answer")
 class FakeSender:
     """A channel that remembers what it was told, and answers with the next outcome of its script, then with OK."""
 
-    targets = ("#ops",)
+    targets: tuple[str, ...] = ("#ops",)
 
     def __init__(self, *script: Outcome | Exception, open_gate: bool = True) -> None:
         self.script = list(script)

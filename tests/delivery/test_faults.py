@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import event
 
 from incidentd.delivery.claim import Claim, Taking, claim
 from incidentd.delivery.settle import Settled, decide, record
@@ -276,27 +275,3 @@ async def test_with_nothing_to_do_nothing_is_written(sick: Sick) -> None:
         await office.settled()
     assert sick.written == written
     await office.close()
-
-
-async def test_a_claim_takes_the_same_number_of_statements_for_one_row_and_for_many(office: Office) -> None:
-    counts = []
-    for rows in (1, 8):
-        for _ in range(rows):
-            number = await office.declare()
-            await office.note(number)
-
-        def work(tx: Tx, limit: int = rows) -> int:
-            said: list[str] = []
-
-            def listen(*call: Any) -> None:
-                said.append(call[2])
-
-            event.listen(tx.conn, "before_cursor_execute", listen)
-            try:
-                assert len(take(tx, "me", limit).leased) == limit
-            finally:
-                event.remove(tx.conn, "before_cursor_execute", listen)
-            return len(said)
-
-        counts.append(await office.store.write(work))
-    assert counts[0] == counts[1]

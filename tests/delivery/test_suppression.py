@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from incidentd.delivery.claim import withheld
+from incidentd.delivery.unneeded import withheld
 from incidentd.domain import response
 from incidentd.domain.incident import Incident, State
 from tests.delivery.cast import NOW, OK, RETRY, FakeSender, Office

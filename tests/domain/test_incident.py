@@ -246,7 +246,10 @@ def test_evolving_is_replacing() -> None:
 
 def test_every_notice_has_a_class_and_every_class_a_priority_and_pages_go_first() -> None:
     assert {notice.delivery_class for notice in Notice} < set(DeliveryClass)
-    assert min(DeliveryClass, key=lambda each: each.priority) is DeliveryClass.PAGE
+    for severity in Severity:
+        assert min(DeliveryClass, key=lambda each: each.priority(severity)) is DeliveryClass.PAGE
+    page = DeliveryClass.PAGE
+    assert page.priority(Severity.CRITICAL) < page.priority(Severity.WARNING) == page.priority(Severity.INFO)
     pages = {notice for notice in Notice if notice.delivery_class is DeliveryClass.PAGE}
     assert pages == {Notice.TRIGGERED, Notice.REOPENED, Notice.ESCALATED, Notice.UNACKNOWLEDGED}
 

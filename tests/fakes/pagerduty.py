@@ -1,5 +1,5 @@
 """A fake PagerDuty: an Events API v2 that keeps the state of alerts, so that it sees zombie pages and lost resolves,
-and a webhook subscription, version 3, that tells what people do there.
+that takes change events, and a webhook subscription, version 3, that tells what people do there.
 """
 
 from __future__ import annotations
@@ -25,17 +25,23 @@ class PagerDutyFake(HttpFake):
         self.alerts: dict[tuple[str, str], str] = {}
         self.dropped: list[dict[str, Any]] = []
         """Acknowledgements and resolves without an open alert: PagerDuty answers 202 and does nothing."""
+        self.changes: list[dict[str, Any]] = []
+        """Change events that were accepted."""
 
     async def answer(self, received: Received) -> Answer:
-        if (received.method, received.path) != ("POST", "/v2/enqueue"):
+        judge = {"/v2/enqueue": judge_event, "/v2/change/enqueue": judge_change}.get(received.path)
+        if received.method != "POST" or judge is None:
             return Answer(404, {"status": "not found"})
         event = json.loads(received.body)
-        broken = list(judge_event(event, len(received.body)))
+        broken = list(judge(event, len(received.body)))
         self.violations += broken
         if broken:
             return _refused(broken)
         if event["routing_key"] not in self.routing_keys:
             return _refused([f"Invalid routing key {event['routing_key']}"])
+        if judge is judge_change:
+            self.changes.append(event)
+            return Answer(202, {"status": "success", "message": "Change event processed"})
         self._apply(event)
         return Answer(
             202, {"status": "success", "message": "Event processed", "dedup_key": event["dedup_key"]}
@@ -79,13 +85,30 @@ def judge_event(event: dict[str, Any], size: int) -> Iterator[str]:
         yield "only a trigger has content"
 
 
+def judge_change(event: dict[str, Any], size: int) -> Iterator[str]:
+    """The rules for change events that `event` breaks."""
+    if size > 512_000:
+        yield "over 512 KB"
+    if event.keys() - {"routing_key", "payload", "links", "images"}:
+        yield "a change event has no action, key or severity"
+    payload = event.get("payload", {})
+    if payload.keys() - {"summary", "source", "timestamp", "custom_details"}:
+        yield "payload"
+    yield from _judge_facts(payload)
+    yield from _judge_links(event)
+
+
 def _judge_payload(payload: dict[str, Any]) -> Iterator[str]:
+    if payload.get("severity") not in {"critical", "error", "warning", "info"}:
+        yield "severity"
+    yield from _judge_facts(payload)
+
+
+def _judge_facts(payload: dict[str, Any]) -> Iterator[str]:
     if not 0 < len(payload.get("summary", "")) <= 1024:
         yield "summary"
     if not payload.get("source"):
         yield "source"
-    if payload.get("severity") not in {"critical", "error", "warning", "info"}:
-        yield "severity"
     if datetime.fromisoformat(payload.get("timestamp", "")).tzinfo is None:
         yield "timestamp"
     if not isinstance(payload.get("custom_details", {}), dict):

@@ -44,6 +44,8 @@ class SmtpFake:
         self.host = "127.0.0.1"
         self.port = 0
         self.mails: list[Mail] = []
+        self.offered: list[bytes] = []
+        """Every mail that was handed over, whether or not it was accepted then."""
         self.violations: list[str] = []
         self._login = login
         self._tls = None if implicit else tls
@@ -121,6 +123,7 @@ class SmtpFake:
         self, server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         raw = envelope.original_content or b""
+        self.offered.append(raw)
         self.violations += judge_mail(raw)
         answer = await self._answer("DATA", server)
         if answer.startswith("2"):

@@ -8,7 +8,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -16,7 +16,7 @@ from sqlalchemy import event
 
 from incidentd.domain import response
 from incidentd.domain.notification import DeliveryState
-from incidentd.store import leases, outbox, references, timeline
+from incidentd.store import alerts, destinations, leases, outbox, pages, references, timeline
 from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Store, Tx
 from incidentd.store.leases import Settlement
@@ -25,7 +25,7 @@ from incidentd.workflows import respond
 from incidentd.workflows.receive import receive
 from tests.store.samples import DAY, MINUTE, NOW, RULES, alert, post
 
-TABLES = "alerts|occurrences|incidents|deliveries|timeline|channel_references"
+TABLES = "alerts|occurrences|incidents|deliveries|timeline|channel_references|destinations"
 LEASES = "ix_deliveries_leased"
 """Holds only what is on its way at this moment: walking through all of it is cheap."""
 STORED = 1000
@@ -95,6 +95,7 @@ def intake(tx: Tx) -> None:
             alert(1, firing=firing, starts_at=start), alert(STORED + 5, firing=firing, starts_at=start)
         )
         receive(tx, [body], RULES, NOW + step * MINUTE)
+    alerts.members(tx, [1, 2], [ENDED, OPEN], NOW - DAY)
 
 
 def people(tx: Tx) -> None:
@@ -111,11 +112,12 @@ def people(tx: Tx) -> None:
 def delivery(tx: Tx) -> None:
     """What a sender does with the rows of a channel."""
     rows: list[Delivery] = []
-    for pages in (True, False):
-        rows += outbox.claimable(tx, "console", pages=pages, now=NOW + DAY, limit=10)
+    spent = ["ann", "bob"]
+    for half in (True, False):
+        rows += outbox.claimable(tx, "console", pages=half, now=NOW + DAY, limit=10, exhausted=spent)
         leases.lease(tx, [row.id for row in rows], "me", NOW, NOW + DAY)
-        outbox.is_due(tx, "console", pages=pages, now=NOW)
-        outbox.next_due(tx, "console", pages=pages, now=NOW)
+        outbox.is_due(tx, "console", pages=half, now=NOW, exhausted=spent)
+        outbox.next_due(tx, "console", pages=half, now=NOW)
     numbers = [row.incident_id for row in rows]
     outbox.open_updates(tx, "console", numbers)
     outbox.followed(tx, [row.id for row in rows])
@@ -129,12 +131,40 @@ def delivery(tx: Tx) -> None:
     references.save(tx, [Reference(1, "console", 1, {"ts": "1"})])
 
 
-HOT: dict[str, Callable[[Tx], None]] = {"intake": intake, "people": people, "delivery": delivery}
+def trouble(tx: Tx) -> None:
+    """What is looked up when a channel is slow, refuses us, or is flooded."""
+    destinations.of(tx, "console", NOW)
+    destinations.save(tx, replace(destinations.of(tx, "console", NOW, locked=True), failures=1))
+    destinations.retry_now(tx, ["console"], NOW)
+    destinations.closed_by_people(tx, ["incidentd:{1}"])
+    for broken in ([], ["console"]):
+        pages.any_unanswered(tx, NOW, broken)
+        pages.unanswered(tx, NOW, broken, 10)
+    page = pages.unanswered(tx, NOW, ["console"], 10)[0]
+    pages.told_with(tx, pages.first_of(tx, page))
+    pages.others_told(tx, page)
+    pages.mark_fell_back(tx, [page.id], NOW)
+    pages.channels_of(tx, [page.id])
+    pages.pages_of(tx, "console", [ENDED, OPEN])
+    pages.ride(tx, page.id, [page.id + 1, page.id + 2])
+    pages.passengers_of(tx, [page.id, 7])
+    pages.arrived(tx, [(page.id, "ok", NOW)])
+    pages.set_down(tx, [page.id])
+    pages.make_missed(tx, [(page.id, "late")])
+    pages.hurry(tx, "console", NOW)
+
+
+HOT: dict[str, Callable[[Tx], None]] = {
+    "intake": intake,
+    "people": people,
+    "delivery": delivery,
+    "trouble": trouble,
+}
 
 
 def scans_of_sqlite(tx: Tx, said: Said) -> list[str]:
     plan = tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {said.sql}", said.parameters)
-    scans = [row[3] for row in plan if re.match(rf"SCAN ({TABLES}|older|later)\b", row[3])]
+    scans = [row[3] for row in plan if re.match(rf"SCAN ({TABLES}|older|later|sibling)\b", row[3])]
     return [scan for scan in scans if LEASES not in scan]
 
 

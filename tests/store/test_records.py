@@ -6,7 +6,7 @@ import pytest
 
 from incidentd.domain.incident import Entry, State
 from incidentd.domain.severity import Severity
-from incidentd.store import alert_views, alerts, incidents, quarantine, settings, timeline, tokens
+from incidentd.store import alert_views, alerts, incidents, quarantine, settings, timeline, timers, tokens
 from incidentd.store.engine import Store, Tx
 from incidentd.store.incidents import Search
 from incidentd.store.prepared import Ids
@@ -70,9 +70,9 @@ async def test_recently_resolved_incidents_of_a_group_are_found_by_time(store: S
 async def test_timers_are_due_at_their_instant_and_not_before(store: Store, timer: str) -> None:
     rows = [incident(1, **{timer: NOW}), incident(2, **{timer: NOW + MINUTE}), incident(3)]
     await store.write(lambda tx: incidents.add(tx, rows))
-    assert [i.id for i in await store.write(lambda tx: incidents.due(tx, timer, NOW, 10))] == [1]
-    assert [i.id for i in await store.write(lambda tx: incidents.due(tx, timer, NOW + MINUTE, 1))] == [1]
-    assert await store.write(lambda tx: incidents.due(tx, timer, NOW - MINUTE, 10)) == []
+    assert [i.id for i in await store.write(lambda tx: timers.due(tx, timer, NOW, 10))] == [1]
+    assert [i.id for i in await store.write(lambda tx: timers.due(tx, timer, NOW + MINUTE, 1))] == [1]
+    assert await store.write(lambda tx: timers.due(tx, timer, NOW - MINUTE, 10)) == []
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,7 @@ async def test_alerts_are_shown_as_they_were_in_their_incident(store: Store) -> 
         NOW + MINUTE,
         {"summary": "alert 1 ✓"},
     )
-    found = await store.read(
-        lambda tx: alert_views.search(tx, status="resolved", source="main", limit=9)
-    )
+    found = await store.read(lambda tx: alert_views.search(tx, status="resolved", source="main", limit=9))
     assert [(each.fingerprint[-1], placed) for _, each, placed in found] == [("2", None), ("1", number)]
 
 

@@ -118,12 +118,17 @@ def channels(slack: SlackSocketFake, **rest: Any) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def workspace(
-    start: Start, slack: SlackSocketFake | None = None, **rest: Any
+    start: Start, slack: SlackSocketFake | None = None, sections: dict[str, Any] | None = None, **rest: Any
 ) -> AsyncIterator[Workspace]:
-    """A daemon whose Slack channel has the keys `rest`; by default its requests are posted and signed."""
+    """A daemon whose Slack channel has the keys `rest`; by default its requests are posted and signed.
+
+    `sections` are further ones of the configuration.
+    """
     async with slack or SlackSocketFake() as fake:
         async with start(
-            users=USERS, channels=channels(fake, **(rest or {"signing_secret": SECRET}))
+            users=USERS,
+            channels=channels(fake, **(rest or {"signing_secret": SECRET})),
+            **(sections or {}),
         ) as daemon:
             yield Workspace(daemon, fake)
         assert fake.violations == []

@@ -2,9 +2,8 @@
 
 from datetime import timedelta
 
-from incidentd.delivery.worker import ChannelHealth
 from incidentd.store import schema
-from incidentd.web import answers
+from incidentd.web import health
 from tests.web.conftest import Daemon, alert
 
 
@@ -14,8 +13,13 @@ async def test_a_sound_daemon_is_alive_ready_and_healthy(daemon: Daemon) -> None
     assert (await daemon.get("/health", None))[1] == {"status": "healthy"}
     answer, data = await daemon.get("/health/detailed")
     assert answer.status == 200
-    assert answers.DetailedHealth.model_validate(data).status == "healthy"
-    assert [check["name"] for check in data["checks"]] == ["database", "intake", "outbox"]
+    assert health.DetailedHealth.model_validate(data).status == "healthy"
+    assert [check["name"] for check in data["checks"]] == [
+        "database",
+        "intake",
+        "outbox",
+        "channel console",
+    ]
 
 
 async def test_a_database_without_its_schema_is_not_ready(daemon: Daemon) -> None:
@@ -47,8 +51,7 @@ async def test_probes_write_at_most_every_five_seconds(daemon: Daemon) -> None:
     assert daemon.store.writes == before + 2
 
 
-async def test_a_late_page_a_broken_channel_and_a_long_queue_degrade(daemon: Daemon) -> None:
-    daemon.health = [ChannelHealth("mail", "a@b", up=False, last_error="timeout"), ChannelHealth("new", "x")]
+async def test_a_late_page_and_a_long_queue_degrade(daemon: Daemon) -> None:
     daemon.context.queued = lambda: 40_000
     await daemon.alert(alert())
     daemon.clock.ahead += timedelta(minutes=2)
@@ -58,8 +61,7 @@ async def test_a_late_page_a_broken_channel_and_a_long_queue_degrade(daemon: Dae
         "database": "healthy",
         "intake": "degraded",
         "outbox": "degraded",
-        "channel mail": "degraded",
-        "channel new": "healthy",
+        "channel console": "healthy",
     }
 
 
@@ -70,15 +72,13 @@ async def test_a_daemon_that_stops_is_not_ready(daemon: Daemon) -> None:
 
 
 async def test_metrics_show_gauges_of_the_database_and_routes_by_template(daemon: Daemon) -> None:
-    daemon.health = [ChannelHealth("mail", "a@b", up=False), ChannelHealth("new", "x")]
     await daemon.alert(alert())
     await daemon.get("/api/v1/incidents/1")
     answer, data = await daemon.get("/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
     lines = data.decode().splitlines()
     assert 'incidentd_incidents_open{severity="critical",state="triggered"} 1.0' in lines
-    assert 'incidentd_channel_up{channel="mail"} 0.0' in lines
-    assert not any('channel="new"' in line for line in lines)
+    assert "incidentd_deliveries_dead 0.0" in lines
     assert any(line.startswith('incidentd_delivery_oldest_pending_seconds{class="page"}') for line in lines)
     labels = 'method="GET",route="/api/v1/incidents/{id}",status_code="200"'
     assert f"http_requests_total{{{labels}}} 1.0" in lines

@@ -89,9 +89,14 @@ async def test_only_a_dead_delivery_can_be_retried(daemon: Daemon) -> None:
     answer, problem = await daemon.post("/api/v1/deliveries/1/retry", {}, "admin")
     assert (answer.status, problem["reason"], problem["state"]) == (409, "wrong_state", "triggered")
     await _kill(daemon, 1)
-    assert (await daemon.get("/api/v1/deliveries?state=dead"))[1]["items"][0]["last_error"] == "refused"
+    dead = (await daemon.get("/api/v1/deliveries?state=dead"))[1]["items"][0]
+    assert (dead["last_error"], dead["last_outcome"], dead["reason"]) == ("refused", "disabled", "gave up")
+    assert (dead["next_attempt_at"], dead["retried_at"]) == (None, None)
     answer, one = await daemon.post("/api/v1/deliveries/1/retry", None, "admin")
     assert (answer.status, one["state"], one["attempts"]) == (200, "pending", 0)
+    answers.Delivery.model_validate(one)
+    assert one["next_attempt_at"] == one["retried_at"] > one["created_at"]
+    assert (one["fallback_of"], one["fell_back"], one["bundled_in"]) == (None, False, None)
     assert (await daemon.post("/api/v1/deliveries/99/retry", {}, "admin"))[0].status == 404
 
 

@@ -198,9 +198,7 @@ async def test_the_same_event_acts_once_however_it_comes_again(office: Office) -
     # The delivery's id is not part of what is signed.
     assert (await office.hear(first.but(X_Webhook_Id="another")))["result"] == "duplicate"
     same = office.subscription.webhook("incident.acknowledged", office.key, NOON + MINUTE)
-    assert (await office.hear(same.but(X_Webhook_Id=first.headers["X-Webhook-Id"])))[
-        "result"
-    ] == "duplicate"
+    assert (await office.hear(same.but(X_Webhook_Id=first.headers["X-Webhook-Id"])))["result"] == "duplicate"
     assert await office.state() == "triggered"
 
 

@@ -114,11 +114,21 @@ async def test_wrong_words_are_answered_with_the_usage(office: Workspace) -> Non
     assert office.counted("help", "misread") == 1
 
 
-async def test_who_is_configured_is_said_and_that_nobody_is_on_call(start: Start) -> None:
+async def test_who_is_on_duty_is_said_for_each_schedule_and_until_when(start: Start) -> None:
+    layers = [{"name": "weekly", "users": ["alice", "bob"], "start": "2026-11-16T09:00"}]
+    schedules = {
+        "primary": {"time_zone": "Europe/Berlin", "layers": layers},
+        "secondary": {"time_zone": "UTC", "layers": []},
+    }
+    async with workspace(start, sections={"schedules": schedules}) as office:
+        told = (await office.command("oncall")).splitlines()
+        assert told[0].startswith("*primary*: Alice (alice) until <!date^")
+        assert told[1] == ":warning: *secondary*: nobody is on duty"
+
+
+async def test_without_a_schedule_nobody_is_on_call(start: Start) -> None:
     async with workspace(start) as office:
-        told = await office.command("oncall")
-        assert "acts upon no schedule" in told
-        assert "Users: Alice (alice), Bob (bob)." in told
+        assert "No schedule is configured" in await office.command("oncall")
 
 
 async def test_a_stranger_gets_nothing_but_the_way_in(office: Workspace) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from incidentd.domain.correlate import Sighting
 from incidentd.domain.incident import State
 from incidentd.domain.matcher import parse_matcher
+from incidentd.domain.severity import Severity, SeverityRules
 from incidentd.store import schema
 from incidentd.store.codec import instant
 from tests.workflows.world import A5, ENDED, RULES, A, World, at, fires, over, story
@@ -96,3 +97,13 @@ def test_what_retention_has_deleted_may_fire_again(world: World) -> None:
     world.post(A)
     assert world.incident(2).alerts_firing == 1
     assert [row.incident_id for row in world.rows(schema.occurrences, "alert_id")] == [2]
+
+
+def test_a_repeat_after_a_change_of_the_severity_map_shows_what_the_alert_means_by_now(world: World) -> None:
+    world.post(fires(severity="P3"), fires("b"))
+    world.minute = 1
+    world.rules = replace(RULES, severity=SeverityRules(map={"P3": Severity.CRITICAL}))
+    assert world.post(fires(severity="P3"), fires("b")).sightings == ((Sighting.REPEAT, 2),)
+    changed, same = world.rows(schema.alerts)
+    assert (changed.severity, instant(changed.last_seen_at)) == ("critical", at(1))
+    assert (same.severity, instant(same.last_seen_at)) == ("warning", at(1))

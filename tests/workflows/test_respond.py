@@ -11,7 +11,7 @@ from incidentd.domain import response
 from incidentd.domain.incident import ActionRefusedError, Refusal, State
 from incidentd.domain.notification import DeliveryState
 from incidentd.domain.severity import Severity
-from incidentd.store import schema
+from incidentd.store import deliveries, outbox, pages, schema
 from incidentd.store.codec import instant
 from incidentd.workflows import respond
 from incidentd.workflows.respond import Declaration, NotFoundError
@@ -162,8 +162,16 @@ def test_two_declared_incidents_are_two(world: World) -> None:
     assert first.incident.group_key != second.incident.group_key
 
 
-def settle(world: World, state: DeliveryState) -> None:
-    world.write(lambda tx: tx.conn.execute(sa.update(schema.deliveries).values(state=state.value)))
+def settle(world: World, state: DeliveryState, *row_ids: int) -> None:
+    change = sa.update(schema.deliveries).values(state=state.value)
+    if row_ids:
+        change = change.where(schema.deliveries.c.id.in_(row_ids))
+    world.write(lambda tx: tx.conn.execute(change))
+
+
+def unanswered(world: World, minute: float) -> list[int]:
+    """The pages that have waited since `minute`."""
+    return [row.id for row in world.write(lambda tx: pages.unanswered(tx, at(minute), [], 9))]
 
 
 def retry(world: World, delivery_id: int) -> object:
@@ -187,6 +195,52 @@ def test_a_dead_page_of_an_incident_that_is_over_is_not_sent_again(world: World)
     with pytest.raises(ActionRefusedError, match="INC-1 is resolved: paging somebody"):
         retry(world, delivery_id)
     assert world.rows(schema.deliveries)[0].state == "dead"
+
+
+def close_lane(world: World, *states: DeliveryState) -> list[int]:
+    """Page, acknowledgement and end of incident 1, to chat, in these states."""
+    world.acknowledge()
+    world.resolve()
+    ids = [row.id for row in world.rows(schema.deliveries)]
+    for row_id, state in zip(ids, states, strict=True):
+        settle(world, state, row_id)
+    return ids
+
+
+def test_a_dead_acknowledgement_is_not_repeated_after_the_end_was_told(world: World) -> None:
+    sent, dead = DeliveryState.SENT, DeliveryState.DEAD
+    _, acknowledged, _ = close_lane(world, sent, dead, sent)
+    with pytest.raises(
+        ActionRefusedError, match="a newer message was sent to #ops; there is nothing to"
+    ) as no:
+        retry(world, acknowledged)
+    assert (no.value.refusal, no.value.state) == (Refusal.WRONG_STATE, State.RESOLVED)
+    assert world.rows(schema.deliveries)[1].state == "dead"
+
+
+def test_a_dead_end_is_repeated_while_nothing_newer_was_sent(world: World) -> None:
+    sent, dead = DeliveryState.SENT, DeliveryState.DEAD
+    _, acknowledged, resolved = close_lane(world, sent, dead, dead)
+    retry(world, resolved)
+    retry(world, acknowledged)
+    assert [row.state for row in world.rows(schema.deliveries)] == ["sent", "pending", "pending"]
+
+
+def test_a_page_that_is_put_back_keeps_its_birth_and_waits_from_then_on(world: World) -> None:
+    [page] = world.rows(schema.deliveries)
+    settle(world, DeliveryState.DEAD)
+    world.minute = 600
+    assert world.write(deliveries.count_dead) == 1
+    retry(world, page.id)
+    assert world.write(deliveries.count_dead) == 0
+    row = world.write(lambda tx: deliveries.by_id(tx, page.id))
+    assert row is not None
+    assert (row.created_at, row.retried_at, row.waiting_since) == (at(0), at(600), at(600))
+    assert world.write(outbox.oldest_pending) == {"page": at(600)}
+    assert world.write(pages.oldest_waiting) == {"chat": at(600)}
+    assert unanswered(world, 599) == []
+    assert unanswered(world, 600) == [page.id]
+    assert world.write(lambda tx: pages.any_unanswered(tx, at(0), ["chat"]))
 
 
 def test_a_delivery_that_does_not_exist_is_not_found(world: World) -> None:

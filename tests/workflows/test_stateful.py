@@ -19,18 +19,17 @@ from hypothesis.stateful import (
 
 from incidentd.domain.alert import Alert
 from incidentd.domain.incident import ActionRefusedError, State
-from incidentd.domain.matcher import parse_matcher
 from incidentd.domain.notification import DeliveryClass
 from incidentd.store import schema
 from incidentd.store.codec import instant
+from incidentd.workflows import flapping, maintenance
 from incidentd.workflows.receive import Submission
-from tests.workflows.world import RULES, fires, over, remembered
+from incidentd.workflows.rules import Rules
+from tests.workflows.laws import MOVES, configurations
+from tests.workflows.world import fires, over, remembered
 
 CAST = {"a": ("warning", "api"), "b": ("critical", "api"), "c": ("info", "api"), "d": ("warning", "db")}
 """Name of an alert -> its severity and its service."""
-GROUPINGS = [("service",), ("service",), ("alertname", "service"), ("...",)]
-HEARTBEATS = [{}, {}, {"main": ((parse_matcher('alertname="c"'),),)}]
-
 names = st.sampled_from(sorted(CAST))
 minutes = st.integers(0, 6)
 
@@ -132,7 +131,9 @@ class Story(RuleBasedStateMachine):
         known, firing = self.latest.get(alert.fingerprint, (None, False))
         start, ends, fires = alert.starts_at, alert.ends_at, alert.ends_at is None
         newest = self.newest.get(alert.fingerprint, start)
-        self.newest[alert.fingerprint] = max(newest, start) if fires or not firing or start >= newest else newest
+        self.newest[alert.fingerprint] = (
+            max(newest, start) if fires or not firing or start >= newest else newest
+        )
         if known is None or start == known or start > newest or (fires and not firing):
             self.latest[alert.fingerprint] = (start, fires)
         elif firing and ends is not None and ends >= known:
@@ -177,10 +178,17 @@ class Story(RuleBasedStateMachine):
         self.world.timers()
         assert self.world.timers() == ()
 
-    @rule(grouping=st.sampled_from(GROUPINGS), heartbeats=st.sampled_from(HEARTBEATS))
-    def the_configuration_changes(self, grouping: tuple[str, ...], heartbeats: Any) -> None:
-        self.beating = self.beating or bool(heartbeats)
-        self.world.rules = replace(RULES, grouping=grouping, heartbeats=heartbeats)
+    @rule()
+    def windows_end_and_flapping_settles(self) -> None:
+        rules, now = self.world.rules, self.world.now
+        for look in (maintenance.end, flapping.settle):
+            self.world.write(lambda tx, look=look: look(tx, rules, now))  # type: ignore[misc]
+            assert self.world.write(lambda tx, look=look: look(tx, rules, now)) == ()  # type: ignore[misc]
+
+    @rule(rules=configurations())
+    def the_configuration_changes(self, rules: Rules) -> None:
+        self.beating = self.beating or bool(rules.heartbeats)
+        self.world.rules = rules
 
     def snapshot(self) -> dict[str, Any]:
         """Everything but when an alert was last seen."""
@@ -225,9 +233,13 @@ class Story(RuleBasedStateMachine):
                 assert incident.resolved_by is not None
                 assert incident.resolved_by != "source" or incident.alerts_firing == 0
                 assert not incident.quiet
+                assert incident.resolve_withheld_at is None
+                assert incident.flapping_since is None
                 continue
             groups.append(incident.group_key)
-            assert incident.alerts_firing or incident.id in self.kept_open
+            withheld = incident.resolve_withheld_at is not None
+            assert not (withheld and incident.alerts_firing)
+            assert incident.alerts_firing or withheld or incident.id in self.kept_open
             assert incident.resolved_at is None
         assert len(set(groups)) == len(groups)
 
@@ -262,19 +274,6 @@ class Story(RuleBasedStateMachine):
             assert state == incident.state
             assert incident.opened_at <= (incident.acknowledged_at or incident.opened_at)
             assert incident.opened_at <= (incident.resolved_at or incident.opened_at)
-
-
-OPEN = ("triggered", "acknowledged")
-MOVES = {
-    "triggered": (("",), "triggered"),
-    "acknowledged": (("triggered",), "acknowledged"),
-    "unacknowledged": (("acknowledged",), "triggered"),
-    "severity_raised": (OPEN, "triggered"),
-    "snooze_ended": (OPEN, "triggered"),
-    "resolved": (OPEN, "resolved"),
-    "reopened": (("resolved",), "triggered"),
-}
-"""Kind of a timeline entry -> the states it may be met in, and the state it leads to."""
 
 
 def test_what_must_hold_holds_after_every_step_of_any_story() -> None:

@@ -21,6 +21,11 @@ class AlertLine:
     since: str
     link: Link | None
 
+    @property
+    def text(self) -> str:
+        """``CheckoutErrors: 42% of orders fail (since 2026-11-20 10:15 UTC)``."""
+        return f"{self.name}: {self.summary} ({self.since})"
+
 
 def alert_lines(message: Message, limit: int, width: int = MAX_VALUE) -> tuple[AlertLine, ...]:
     """The first `limit` alerts, or incidents if there are many; their texts at most `width` characters."""

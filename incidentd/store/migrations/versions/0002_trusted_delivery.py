@@ -1,4 +1,7 @@
-"""What makes delivery trusted: fall-backs and bundles in the outbox, the health of destinations, vendors' events."""
+"""What makes delivery trusted: fall-backs and bundles in the outbox, the health of destinations, vendors' events.
+
+And deployments, with what vendors are told of them.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +45,13 @@ def upgrade() -> None:
     _destinations()
     _inbound_events()
     _alerts()
+    _deployments()
+    _change_events()
 
 
 def downgrade() -> None:
+    op.drop_table("change_events")
+    op.drop_table("deployments")
     op.drop_column("alerts", "newest_starts_at")
     op.drop_table("inbound_events")
     op.drop_table("destinations")
@@ -94,3 +101,49 @@ def _alerts() -> None:
     op.add_column("alerts", sa.Column("newest_starts_at", sa.BigInteger(), comment=comment))
     if op.get_context().dialect.name == "postgresql":
         op.execute("COMMENT ON COLUMN occurrences.reason IS 'the sighting that made it'")
+
+
+def _deployments() -> None:
+    op.create_table(
+        "deployments",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False, comment="the id that its sender gave it"),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), comment="null while it runs"),
+        sa.Column("commit_time", sa.BigInteger()),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), comment="null while it runs"),
+        sa.Column("received_at", sa.BigInteger(), nullable=False, comment="of the first post about it"),
+        sa.PrimaryKeyConstraint("id", name="pk_deployments"),
+        sa.UniqueConstraint("source", "name", name="uq_deployments_source_name"),
+        sqlite_autoincrement=True,
+        comment="what pipelines told of deployments",
+    )
+    op.create_index("ix_deployments_service_finished_at", "deployments", ["service", "finished_at"])
+    op.create_index("ix_deployments_started_at", "deployments", ["started_at"])
+
+
+def _change_events() -> None:
+    op.create_table(
+        "change_events",
+        sa.Column("deployment_id", sa.BigInteger(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False, comment="pending, leased, sent, dead"),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("not_before", sa.BigInteger(), nullable=False, comment="while leased, when the lease ends"),
+        sa.Column("lease_generation", sa.Integer(), nullable=False),
+        sa.Column("last_error", sa.Text()),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), comment="when it was sent or given up"),
+        sa.PrimaryKeyConstraint("deployment_id", "channel", name="pk_change_events"),
+        comment="vendors that are told of a deployment, each once",
+    )
+    for name, columns, condition in (
+        ("ix_change_events_open", ["channel", "not_before"], "ended_at IS NULL"),
+        ("ix_change_events_dead", ["ended_at"], "state = 'dead'"),
+    ):
+        where = sa.text(condition)
+        op.create_index(name, "change_events", columns, sqlite_where=where, postgresql_where=where)

@@ -1,0 +1,27 @@
+"""The tables of on-call: what people changed about who is on duty."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Table, Text
+
+from incidentd.store.schema_base import ID, MICROS, metadata
+
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("schedule", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("starts_at", MICROS, nullable=False),
+    Column("ends_at", MICROS, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", MICROS, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("cancelled_at", MICROS, comment="it holds no longer than that, or never did"),
+    Column("cancelled_by", Text),
+    # Those in force at an instant are the few that have not ended by then.
+    Index(None, "schedule", "ends_at"),
+    Index(None, "ends_at"),
+    sqlite_autoincrement=True,
+    comment="somebody is on duty in a schedule for a while, whatever its layers say",
+)
