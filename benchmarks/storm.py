@@ -67,7 +67,9 @@ def run(options: Options) -> list[Row]:
         server.stop()
     shutil.rmtree(server.folder)
     with chat() as (port, heard):
-        slack = f'{{chat: {{kind: slack, token: xoxb-bench, channel: C1, base_url: "http://127.0.0.1:{port}"}}}}'
+        slack = (
+            f'{{chat: {{kind: slack, token: xoxb-bench, channel: C1, base_url: "http://127.0.0.1:{port}"}}}}'
+        )
         with daemon(options.folder, own_incidents=True, channels=slack, notify="[chat]") as server:
             loud = list(_storm(server, alerts, seconds))
             ended = time.perf_counter()
@@ -78,7 +80,9 @@ def run(options: Options) -> list[Row]:
     shutil.rmtree(server.folder)
     name = f"storm of {alerts:,} in {seconds:.0f} s"
     rows = [
-        Row("storm", f"{name}: commit to first attempt of a page, p50", statistics.median(waits) * 1000, "ms"),
+        Row(
+            "storm", f"{name}: commit to first attempt of a page, p50", statistics.median(waits) * 1000, "ms"
+        ),
         Row("storm", f"{name}: the same, p99", percentile(waits, 99) * 1000, "ms", at_most(2000)),
         Row("storm", f"{name}: the first page", waits[0] * 1000, "ms", at_most(2000)),
         Row("storm", f"{name}: messages that told all", len(heard), ""),
@@ -86,7 +90,8 @@ def run(options: Options) -> list[Row]:
         Row("storm", f"{name}: all told after its end", drained, "s"),
     ]
     for told, seen in (("nobody told", quiet), ("told", loud)):
-        rows.append(Row("storm", f"{name}: answer to {PER_POST} alerts, {told}, p99", percentile(seen, 99) * 1000, "ms"))
+        what = f"{name}: answer to {PER_POST} alerts, {told}, p99"
+        rows.append(Row("storm", what, percentile(seen, 99) * 1000, "ms"))
     return rows
 
 
@@ -101,7 +106,7 @@ def _storm(server: Server, alerts: int, seconds: float) -> Iterator[float]:
 
 
 def _wait_until_told(server: Server) -> None:
-    began = time.perf_counter()
+    began, left = time.perf_counter(), 0
     while time.perf_counter() - began < _WAIT_SECONDS:
         with contextlib.closing(sqlite3.connect(server.database)) as connection:
             [(left,)] = connection.execute(_UNSENT)

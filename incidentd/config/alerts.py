@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field
 
 from incidentd.config.heartbeats import Heartbeat
 from incidentd.config.section import PositiveDuration, Section
-from incidentd.domain.flapping import Flapping
 from incidentd.domain.contact import Urgency
+from incidentd.domain.flapping import Flapping
 from incidentd.domain.matcher import parse_matcher
 from incidentd.domain.severity import Severity, SeverityRules
 from incidentd.fields import BaseUrl, Duration

@@ -10,9 +10,9 @@ from pydantic import Field, WithJsonSchema, model_validator
 from incidentd.config.section import MatcherField, PositiveDuration, Section, TimeZone
 from incidentd.domain.maintenance import Window, plan
 
-
 WallTime = Annotated[
-    datetime, WithJsonSchema({"type": "string", "examples": ["2027-01-03T02:00:00", "2027-01-03T02:00:00+01:00"]})
+    datetime,
+    WithJsonSchema({"type": "string", "examples": ["2027-01-03T02:00:00", "2027-01-03T02:00:00+01:00"]}),
 ]
 """A time that may do without an offset, which the format `date-time` of JSON Schema demands."""
 

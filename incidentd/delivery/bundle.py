@@ -10,7 +10,7 @@ from incidentd.store.deliveries import Delivery
 
 MOST = 500
 """Rows in one message: what is loaded for them keeps the database's one writer busy, and intake waits for it."""
-_TOGETHER = frozenset({Notice.TRIGGERED, Notice.RESOLVED})
+_TOGETHER = frozenset({Notice.TRIGGERED, Notice.RESOLVED, Notice.MISSED})
 """What can be said of many incidents at once."""
 
 

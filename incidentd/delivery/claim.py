@@ -89,7 +89,7 @@ def claim(tx: Tx, taking: Taking) -> Claim:
     )
     leaving = [row for seat in seats for row in (seat.row, *seat.riders)]
     result.closed += _outdated(leaving, updates, ended)
-    _write(tx, seats, result, taking)
+    _write(tx, seats, found, result, taking)
     _write_incidents(tx, found, leaving, result, taking.now)
     result.leased = _complete(tx, seats, found, known, taking)
     return result
@@ -165,8 +165,12 @@ def _outdated(leaving: Sequence[Delivery], updates: Sequence[Delivery], ended: s
     ]
 
 
-def _write(tx: Tx, seats: Sequence[Seat], result: Claim, taking: Taking) -> None:
-    leases.lease(tx, [seat.row.id for seat in seats], taking.owner, taking.now, taking.lease_until)
+def _write(
+    tx: Tx, seats: Sequence[Seat], found: Mapping[int, Incident], result: Claim, taking: Taking
+) -> None:
+    rows = [seat.row for seat in seats]
+    over = {row.id for row in rows if (i := found[row.incident_id]).episode == row.episode and not i.open}
+    leases.lease(tx, [row.id for row in rows], taking.owner, taking.lease_until, over=over)
     for seat in seats:
         if seat.riders:
             pages.ride(tx, seat.row.id, [row.id for row in seat.riders])

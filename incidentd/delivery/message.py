@@ -83,5 +83,9 @@ def view(incident: Incident, public_url: str, alertmanagers: Mapping[str, str] =
         episode=incident.episode,
         runbook_url=incident.runbook_url,
         url=f"{public_url.rstrip('/')}/api/v1/incidents/{incident.id}",
+        resolve_withheld=incident.resolve_withheld_for,
+        suppressed_by=incident.suppressed_by,
+        flapping=incident.flapping_since is not None,
+        assigned_to=incident.assigned_to,
         silence_url=silence_url(alertmanager, incident.labels) if alertmanager else None,
     )

@@ -70,8 +70,8 @@ def needless_close(row: Delivery, incident: Incident, pages: Sequence[Page], tra
     over = incident.state is State.RESOLVED and incident.episode == row.episode
     if row.notice is Notice.ACKNOWLEDGED and over and (traits.people or traits.keyed):
         return Closed(row, DeliveryState.SUPERSEDED, "its end follows")
-    if row.notice is Notice.RESOLVED and over and traits.people and incident.resolved_at is not None:
-        told = [page.told_as_of for page in own if page.sent and page.told_as_of and not page.bundled]
-        if told and max(told) > incident.resolved_at:
-            return Closed(row, DeliveryState.SUPERSEDED, "the page told already that it was over")
+    # By what the page said, not by clocks: those of two replicas differ.
+    told = any(page.sent and page.told_over and not page.bundled for page in own)
+    if row.notice is Notice.RESOLVED and over and traits.people and told:
+        return Closed(row, DeliveryState.SUPERSEDED, "the page told already that it was over")
     return None

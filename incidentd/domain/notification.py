@@ -161,6 +161,12 @@ class IncidentView:
     runbook_url: str | None
     url: str
     """Link to this incident, from `server.public_url`."""
+    resolve_withheld: str | None = None
+    """Why it is open although all its alerts ended."""
+    suppressed_by: str | None = None
+    """The maintenance window that keeps it quiet."""
+    flapping: bool = False
+    assigned_to: str | None = None
     silence_url: str | None = None
     """Form of its Alertmanager to silence it with; None if that one's address is not known."""
 

@@ -98,7 +98,7 @@ def any_due(tx: Tx, now: datetime) -> bool:
 
 
 def due(tx: Tx, now: datetime, limit: int) -> list[int]:
-    """Incidents with a step that is due, the latest first. Not locked: look again with their locks held."""
+    """Incidents with a step that is due, the most overdue first. Not locked: look again with their locks held."""
     return [row.incident_id for row in _due.all(tx, micros(now), limit)]
 
 

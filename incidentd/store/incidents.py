@@ -70,6 +70,8 @@ _resolved_since = Prepared(
     ),
     ["groups", "since"],
 )
+
+
 def lock_groups(tx: Tx, groups: Iterable[str]) -> None:
     """Make replicas that work on the same groups take turns, in a fixed order so that they cannot deadlock.
 

@@ -57,10 +57,10 @@ _lease = Prepared(
             lease_generation=_d.lease_generation + 1,
             lease_owner=sa.bindparam("owner"),
             lease_until=sa.bindparam("until"),
-            leased_at=sa.bindparam("now"),
+            told_over=sa.bindparam("over"),
         )
     ),
-    ["ids", "owner", "until", "now"],
+    ["ids", "owner", "until", "over"],
 )
 _release = Prepared(
     lambda _: (
@@ -98,10 +98,14 @@ _expired = Prepared(
 )
 
 
-def lease(tx: Tx, ids: Sequence[int], owner: str, now: datetime, until: datetime) -> None:
-    """Take rows: nobody else sends them before `until`, and each counts one attempt more."""
-    if ids:
-        _lease.run(tx, values_of(tx, ids), owner, micros(until), micros(now))
+def lease(tx: Tx, ids: Sequence[int], owner: str, until: datetime, *, over: Collection[int] = ()) -> None:
+    """Take rows: nobody else sends them before `until`, and each counts one attempt more.
+
+    The messages of those `over` will say that it is over.
+    """
+    for says_over in (False, True):
+        if chosen := [row_id for row_id in ids if (row_id in over) is says_over]:
+            _lease.run(tx, values_of(tx, chosen), owner, micros(until), says_over)
 
 
 def release(tx: Tx, leases: Sequence[tuple[int, int]]) -> None:

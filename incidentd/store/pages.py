@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from incidentd.domain.notification import DeliveryClass, DeliveryState, Notice
 from incidentd.domain.severity import Severity
 from incidentd.store import schema
-from incidentd.store.codec import instant, instant_or_none, micros
+from incidentd.store.codec import instant, micros
 from incidentd.store.deliveries import Delivery, by_id, decode
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Prepared, among, values_of
@@ -32,7 +32,7 @@ class Page:
     episode: int
     attempts: int
     sent: bool
-    told_as_of: datetime | None
+    told_over: bool
     """How things stood then, its last message says."""
     bundled: bool
     """Another message told of it."""
@@ -116,7 +116,7 @@ _channels_of = Prepared(
 _pages_of = Prepared(
     lambda pg: (
         sa.select(_d.id, _d.incident_id, _d.target, _d.episode, _d.attempts, _d.sent_at)
-        .add_columns(_d.leased_at, _d.bundled_in)
+        .add_columns(_d.told_over, _d.bundled_in)
         .where(
             among(_d.incident_id, "ids", postgresql=pg),
             _d.channel == sa.bindparam("channel"),
@@ -248,7 +248,7 @@ def pages_of(tx: Tx, channel: str, incident_ids: Sequence[int]) -> list[Page]:
             row.episode,
             row.attempts,
             row.sent_at is not None,
-            instant_or_none(row.leased_at),
+            bool(row.told_over),
             row.bundled_in is not None,
         )
         for row in (_pages_of.all(tx, values_of(tx, incident_ids), channel) if incident_ids else ())

@@ -184,7 +184,7 @@ deliveries = Table(
     Column("fell_back_at", _MICROS, comment="when somebody else was told in its place"),
     Column("bundled_in", BigInteger, comment="the message that told of it together with others"),
     Column("retried_at", _MICROS, comment="when a person put it back"),
-    Column("leased_at", _MICROS, comment="of the last attempt: its message says how things stood then"),
+    Column("told_over", Boolean, comment="its last message said that it was over"),
     Column("person", Text, comment="the user who is told; null: whoever reads the channel"),
     Index(None, "incident_id", "channel", "id"),
     sqlite_autoincrement=True,

@@ -11,7 +11,7 @@ from incidentd.domain import response
 from incidentd.domain.alert import Alert
 from incidentd.domain.heartbeat import Heartbeat, Pulse, PulseState, Trust, Turn, Withheld
 from incidentd.domain.incident import OURSELVES, SOURCE, Change, Entry, Incident, State
-from incidentd.domain.maintenance import covering
+from incidentd.domain.maintenance import covering, quietened
 from incidentd.domain.notification import Notice
 from incidentd.store import heartbeats, incidents, schema
 from incidentd.store.engine import Tx
@@ -155,11 +155,12 @@ def _open(tx: Tx, ledger: Ledger, expected: Heartbeat, pulse: Pulse) -> None:
     labels |= {"source": expected.source} if expected.source else {}
     decision = rules.route_of(labels, expected.severity)
     telling = response.Telling(expected.severity, decision.notify, readable(decision), decision.escalation)
+    window = covering(maintenance.in_force(tx, rules, now), labels)
     since = now - rules.reopen_window
     last = [i for i in incidents.resolved_since(tx, [expected.group_key], since) if i.resolved_by == SOURCE]
     if last:
-        again = max(last, key=lambda i: i.id)
-        ledger.apply(response.refired(again, telling, alert_name=_lost(expected, pulse)))
+        again = response.refired(max(last, key=lambda i: i.id), telling, alert_name=_lost(expected, pulse))
+        ledger.apply(quietened(again, window))
         return
     incident = Incident(
         id=Ids(tx, schema.incidents, 1).take(),
@@ -175,7 +176,7 @@ def _open(tx: Tx, ledger: Ledger, expected: Heartbeat, pulse: Pulse) -> None:
         escalation=telling.escalation,
         opened_at=now,
         started_at=now,
-        suppressed_by=covering(maintenance.in_force(tx, rules, now), labels),
+        suppressed_by=window,
     )
     data = {"route": telling.route, "notify": list(telling.notify), "heartbeat": expected.name}
     text = _lost(expected, pulse)

@@ -137,6 +137,11 @@ def retry_delivery(tx: Tx, delivery_id: int, actor: str, rules: Rules, now: date
     if delivery.delivery_class is DeliveryClass.PAGE and not incident.open:
         detail = f"INC-{incident.id} is resolved: paging somebody about it now would open it at the vendor for good"
         raise ActionRefusedError(Refusal.WRONG_STATE, incident.state, detail)
+    if delivery.delivery_class is DeliveryClass.PAGE and delivery.episode != incident.episode:
+        detail = (
+            f"INC-{incident.id} was resolved and opened again since; its newer pages are the ones that count"
+        )
+        raise ActionRefusedError(Refusal.WRONG_STATE, incident.state, detail)
     if delivery.delivery_class is DeliveryClass.CLOSE and deliveries.sent_after(tx, delivery):
         detail = f"a newer message was sent to {delivery.target}; there is nothing to repeat"
         raise ActionRefusedError(Refusal.WRONG_STATE, incident.state, detail)

@@ -21,6 +21,7 @@ from incidentd.clock import Clock, FixedClock, SystemClock
 from incidentd.config import load
 from incidentd.store import schema
 from incidentd.store.codec import micros
+from incidentd.workflows.escalate import steps_due
 from tests.acceptance.client import Client
 from tests.acceptance.waiting import until
 from tests.fakes.pagerduty import PagerDutyFake
@@ -157,14 +158,22 @@ class World:
         """Let time pass: due timers run, due messages leave."""
         self.clock.set(self.clock.now() + step)
         await self.daemon.chores.run_timers()
-        await self.daemon.chores.escalate()
+        await until(self._escalated, "the steps that are due to run")
         await self.settle()
+
+    async def _escalated(self) -> bool:
+        # The daemon's own tick may be at it, and another replica.
+        await self.daemon.chores.escalate()
+        now = self.clock.now()
+        return not await self.daemon.store.read(lambda tx: steps_due(tx, now))
 
     async def settle(self) -> None:
         """Wait until nothing that is due waits to be sent."""
         await until(self._idle, "the outbox to empty")
 
     async def _idle(self) -> bool:
+        # Its look once a second never comes while this clock stands.
+        self.daemon.worker.wake()
         row = schema.deliveries.c
         due = sa.and_(row.state == "pending", row.not_before <= micros(self.clock.now()))
         waiting = sa.select(sa.func.count()).where(sa.or_(row.state == "leased", due))

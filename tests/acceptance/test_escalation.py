@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -169,9 +170,8 @@ async def test_two_replicas_never_run_a_step_twice(tmp_path: Path, pg_url: str) 
                 await each.advance(timedelta())
             for _ in range(5):
                 here.clock.set(here.clock.now() + MINUTE)
-                await other.daemon.chores.escalate()
-                await here.daemon.chores.escalate()
-            await here.settle()
+                await asyncio.gather(other.daemon.chores.escalate(), here.daemon.chores.escalate())
+            await here.advance(timedelta())
             lines = [e["kind"] for n in range(1, 41) for e in await here.client.timeline(n)]
             assert lines.count("escalated") == 80
             assert (told(here).count("alice"), told(here).count("bob")) == (40, 40)

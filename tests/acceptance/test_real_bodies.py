@@ -22,6 +22,7 @@ from tests.ingest.bodies import recorded as every_file
 
 HOLD = timedelta(minutes=5)
 """`grouping.reopen_hold`'s default."""
+OVER = "the page told already that it was over"
 GZIP = {"Content-Encoding": "gzip"}
 
 
@@ -60,7 +61,10 @@ async def test_every_recorded_body_is_taken_and_every_alert_of_it_kept(here: Wor
         assert [entry["seq"] for entry in timeline] == list(range(1, len(timeline) + 1))
     rows = await here.client.deliveries()
     assert {row["state"] for row in rows} <= {"sent", "pending", "superseded"}
-    assert {row["class"] for row in rows if row["state"] != "sent"} <= {"state"}
+    unsent = [row for row in rows if row["state"] != "sent"]
+    assert {row["class"] for row in unsent} <= {"state", "close"}
+    # One that was over before it could be told was told as such.
+    assert {row["reason"] for row in unsent if row["class"] == "close"} <= {OVER}
 
 
 async def test_an_alert_that_fires_again_soon_after_reopens_its_incident(here: World) -> None:

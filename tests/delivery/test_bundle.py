@@ -15,7 +15,7 @@ from incidentd.domain.notification import DeliveryState, Notice
 from incidentd.store.deliveries import Delivery
 from tests.delivery.cast import NOW
 
-TOGETHER = (Notice.TRIGGERED, Notice.RESOLVED)
+TOGETHER = (Notice.TRIGGERED, Notice.RESOLVED, Notice.MISSED)
 TARGETS = ("#ops", "#other")
 
 

@@ -9,7 +9,7 @@ from incidentd.domain.deployment import Announcement, Deployment, DeploymentStat
 from incidentd.domain.notification import Outcome, Verdict
 from incidentd.store import change_events
 from incidentd.store.change_events import Backlog
-from incidentd.store.engine import Store
+from incidentd.store.engine import Store, Tx
 from incidentd.workflows.deployments import record
 from tests.delivery.cast import BROKEN, NOW, OK, REJECTED, RETRY, FakeSender, Office
 
@@ -41,11 +41,15 @@ class Teller(FakeSender):
 async def deployed(office: Office, *names: str) -> None:
     """Deployments end; `chat` is to be told."""
     now = office.clock.now()
-    for name in names:
-        done = Deployment(
-            "main", name, "shop & co", "production", "1.2", DeploymentStatus.SUCCESS, None, now, now
-        )
-        await office.store.write(lambda tx, done=done: record(tx, done, ["chat"], now))  # type: ignore[misc]
+
+    def work(tx: Tx) -> None:
+        # In one transaction: whether the channel sees some of them before the others must not be chance.
+        for name in names:
+            status = DeploymentStatus.SUCCESS
+            done = Deployment("main", name, "shop & co", "production", "1.2", status, None, now, now)
+            record(tx, done, ["chat"], now)
+
+    await office.store.write(work)
     office.wake()
 
 

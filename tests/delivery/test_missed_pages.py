@@ -65,7 +65,7 @@ async def test_a_machine_is_told_each_transition_however_late(office: Office) ->
     [(Traits(), ["triggered"]), (KEYED, ["triggered", "resolved"]), (MACHINE, ["triggered", "resolved"])],
 )
 async def test_a_shorter_outage_is_made_up_for(office: Office, traits: Traits, notices: list[str]) -> None:
-    number = await over(office, HALF_AN_HOUR - 1)
+    number = await over(office, HALF_AN_HOUR / 2)
     chat = FakeSender()
     office.hire({"chat": chat}, traits={"chat": traits})
     await quiet(office)

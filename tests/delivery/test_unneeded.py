@@ -32,16 +32,16 @@ def page(**changes: object) -> Page:
         "episode": 1,
         "attempts": 1,
         "sent": True,
-        "told_as_of": NOW - SECOND,
+        "told_over": False,
         "bundled": False,
     }
     return Page(**{**plain, **changes})  # type: ignore[arg-type]
 
 
-NEVER_LEFT = page(attempts=0, sent=False, told_as_of=None)
+NEVER_LEFT = page(attempts=0, sent=False, told_over=False)
 FAILED = page(sent=False)
-TOLD_AFTER = page(told_as_of=NOW + SECOND)
-AS_RIDER = page(told_as_of=None, bundled=True)
+TOLD_AFTER = page(told_over=True)
+AS_RIDER = page(told_over=True, bundled=True)
 
 
 @pytest.mark.parametrize("who", ["bob", "ann via slack", "Source"])
@@ -101,14 +101,14 @@ TABLE = [
     (Notice.RESOLVED, OVER, [page()], SENT, SENT, SENT),
     (Notice.RESOLVED, OVER, [TOLD_AFTER], ENDED, SENT, SENT),
     (Notice.RESOLVED, OVER, [page(), TOLD_AFTER], ENDED, SENT, SENT),
-    (Notice.RESOLVED, OVER, [page(told_as_of=NOW)], SENT, SENT, SENT),
+    (Notice.RESOLVED, OVER, [page(told_over=False)], SENT, SENT, SENT),
     (Notice.RESOLVED, OVER, [AS_RIDER], SENT, SENT, SENT),
     (Notice.RESOLVED, OVER, [], SENT, SENT, NEEDLESS),
     (Notice.RESOLVED, OVER, [NEVER_LEFT], SENT, SENT, NEEDLESS),
     (Notice.RESOLVED, OVER, [FAILED], SENT, SENT, SENT),
-    (Notice.RESOLVED, OVER, [page(sent=False, told_as_of=NOW + SECOND)], SENT, SENT, SENT),
+    (Notice.RESOLVED, OVER, [page(sent=False, told_over=True)], SENT, SENT, SENT),
     (Notice.RESOLVED, OVER, [page(target="#other")], SENT, SENT, NEEDLESS),
-    (Notice.RESOLVED, OVER, [page(target="#other", told_as_of=NOW + SECOND)], SENT, SENT, NEEDLESS),
+    (Notice.RESOLVED, OVER, [page(target="#other", told_over=True)], SENT, SENT, NEEDLESS),
     (Notice.RESOLVED, OVER, [page(episode=2)], SENT, SENT, NEEDLESS),
     (Notice.RESOLVED, OVER, [page(id=11)], SENT, SENT, NEEDLESS),
     (Notice.RESOLVED, AGAIN, [TOLD_AFTER], SENT, SENT, SENT),

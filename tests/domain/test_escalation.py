@@ -170,7 +170,8 @@ POLICIES = st.builds(
 
 
 def turns(policy: Policy, severity: Severity, lateness: list[int]) -> list[tuple[datetime, Turn]]:
-    escalation, found = start(1, 1, policy, severity, NOON), []
+    escalation = start(1, 1, policy, severity, NOON)
+    found: list[tuple[datetime, Turn]] = []
     while escalation is not None and escalation.running:
         late = lateness[len(found) % len(lateness)] * MINUTE if lateness else timedelta()
         now = escalation.due_at + late

@@ -26,7 +26,7 @@ PUBLIC_PATHS = {
 
 
 def path_of(op: Op) -> str:
-    return op.path.replace("{id}", "1")
+    return op.path.replace("{id}", "1").replace("{name}", "some")
 
 
 async def test_every_route_of_the_router_is_in_the_table(daemon: Daemon) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from incidentd.domain.heartbeat import Heartbeat, PulseState
 from incidentd.domain.incident import Change, State
+from incidentd.domain.maintenance import Window, plan
 from incidentd.domain.matcher import parse_matcher
 from incidentd.domain.severity import Severity
 from incidentd.store import heartbeats as store
@@ -156,6 +157,21 @@ def test_one_that_is_not_configured_any_more_is_forgotten_with_its_incident(worl
     assert world.incident().state is State.RESOLVED
     assert not world.incident().counts
     assert [row.name for row in world.rows(schema.heartbeats, "name")] == ["backup"]
+
+
+def test_maintenance_covers_the_incident_about_a_heartbeat_too(world: World) -> None:
+    hour = plan(START, 60 * MINUTE, "Etc/UTC", None)
+    planned = Window("upgrade", (parse_matcher('alertname="HeartbeatMissing"'),), hour)
+    world.rules = replace(WATCHED, maintenance=(planned,))
+    beat(world, 0)
+    world.minute = 6
+    look(world)
+    beat(world, 7)
+    look(world)
+    world.minute = 13
+    look(world)
+    incident = world.incident()
+    assert (incident.state, incident.suppressed_by, world.told()) == (State.TRIGGERED, "upgrade", [])
 
 
 def test_a_beat_costs_one_statement_and_no_timeline(world: World) -> None:

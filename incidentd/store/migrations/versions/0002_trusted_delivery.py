@@ -19,7 +19,6 @@ _ADDED = {
     "fell_back_at": "when somebody else was told in its place",
     "bundled_in": "the message that told of it together with others",
     "retried_at": "when a person put it back",
-    "leased_at": "of the last attempt: its message says how things stood then",
 }
 
 
@@ -27,6 +26,10 @@ def upgrade() -> None:
     # All may be null: the version before this one goes on writing rows without them while replicas are replaced.
     for name, comment in _ADDED.items():
         op.add_column("deliveries", sa.Column(name, sa.BigInteger(), comment=comment))
+    told_over: sa.Column[bool] = sa.Column(
+        "told_over", sa.Boolean(), comment="its last message said that it was over"
+    )
+    op.add_column("deliveries", told_over)
     op.create_index(
         "ix_deliveries_unanswered",
         "deliveries",
@@ -57,7 +60,7 @@ def downgrade() -> None:
     op.drop_table("destinations")
     op.drop_index("ix_deliveries_bundled", "deliveries")
     op.drop_index("ix_deliveries_unanswered", "deliveries")
-    for name in _ADDED:
+    for name in ("told_over", *_ADDED):
         op.drop_column("deliveries", name)
 
 
