@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.report import BenchError, Options, Row, as_json, machine, table
 
-BENCHES = ("intake", "big_body", "stored", "footprint", "first_page", "storm", "escalation")
+BENCHES = ("intake", "big_body", "stored", "footprint", "first_page", "storm", "escalation", "replay", "reconcile")
 """Modules of this folder with a `run(options)`, in the order they run."""
 
 

@@ -19,10 +19,13 @@ from incidentd.delivery.worker import Worker
 from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
 from incidentd.jobs.chores import Chores
+from incidentd.jobs.journaling import Journaling
+from incidentd.jobs.reconciler import Reconciler
 from incidentd.jobs.scheduler import Scheduler
 from incidentd.lifecycle import Lifecycle, StartError, at_once
 from incidentd.metrics import Metrics
 from incidentd.outlets import Outlets
+from incidentd.sources.members import Members
 from incidentd.store import settings, tokens
 from incidentd.store.ballast import Ballast
 from incidentd.store.engine import Store, StoreUnavailableError
@@ -97,6 +100,9 @@ class Daemon:
         )
         self._outlets = Outlets(self._env)
         self._outlets.take(self.config)
+        self._members = Members(self.clock)
+        self._members.take(self.config)
+        self._lifecycle.started("alertmanager clients", lambda seconds: self._members.aclose(seconds / 2))
         self._build_worker()
         self._build_intake()
         self._build_scheduler()
@@ -218,7 +224,21 @@ class Daemon:
             http=self._env.http,
             heartbeat_url=lambda: self.context.config.self_check.heartbeat_url,
         )
-        self.scheduler = Scheduler(self.chores.jobs)
+        self.reconciler = Reconciler(
+            store=self.store,
+            clock=self.clock,
+            rules=lambda: self.context.rules,
+            members=lambda: self._members.of,
+            intake=self.intake,
+            changed=self._changed,
+            metrics=self.metrics,
+            heard=self.context.heard,
+        )
+        self._lifecycle.started("reconciler", lambda _: self.reconciler.stop())
+        context = self.context
+        kept = Journaling(self.store, self.clock, context.journal, lambda: context.config, context.stopping)
+        self._lifecycle.started("journal", kept.stop)
+        self.scheduler = Scheduler((*self.chores.jobs, self.reconciler.job, *kept.jobs))
         self._lifecycle.started("clockwork", lambda _: self.scheduler.stop())
 
     async def _serve(self) -> None:
@@ -272,6 +292,7 @@ class Daemon:
         await self._look_for_tokens(config)
         await self._generate_secrets(config)
         self._outlets.take(config)
+        self._members.take(config)
         self.config = self.context.config = config
         self.context.rules = rules_of(config, self._outlets.targets)
         self.worker.replace_senders(self._outlets.senders, self._outlets.traits, self._outlets.alertmanagers)

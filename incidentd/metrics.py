@@ -95,6 +95,7 @@ class Metrics:
         self._deliveries()
         self._http()
         self._security()
+        self._reconciling()
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
@@ -121,6 +122,9 @@ class Metrics:
             "incidentd_alerts_quarantined",
             "Alerts set aside because they could not be understood.",
             ["source", "reason"],
+        )
+        self.journal_dropped = self._counter(
+            "incidentd_journal_dropped", "Webhook bodies that the journal had no room in memory for."
         )
         self.ingest_seconds = self._histogram("incidentd_ingest_seconds", "Request to commit.", _INTAKE)
         self.intake_queued = self._gauge("incidentd_intake_queued_alerts", "Alerts waiting for their commit.")
@@ -186,6 +190,11 @@ class Metrics:
         self.channel_up = self._gauge(
             "incidentd_channel_up", "1 if the last attempt of any replica was accepted.", ["channel"]
         )
+        self.last_proven = self._gauge(
+            "incidentd_last_proven_timestamp_seconds",
+            "When the channel last accepted a page, of a drill or a real one.",
+            ["channel"],
+        )
         self.dead = self._gauge("incidentd_deliveries_dead", "Deliveries that were given up and not retried.")
 
     def _http(self) -> None:
@@ -210,6 +219,21 @@ class Metrics:
         self._activities = {kind: activity.labels(kind.value) for kind in Activity}
         self.rate_limit_hits = self._counter(
             "rate_limit_hits", "Requests refused because a limit was reached.", ["endpoint"]
+        )
+
+    def _reconciling(self) -> None:
+        self.reconcile_drift = self._counter(
+            "incidentd_reconcile_drift",
+            "Alerts, and incidents closed while theirs fire on, found to differ from their source.",
+            ["source", "kind"],
+        )
+        self.reconcile_failures = self._counter(
+            "incidentd_reconcile_failures", "Rounds that decided nothing.", ["source", "reason"]
+        )
+        self.reconcile_last_success = self._gauge(
+            "incidentd_reconcile_last_success_timestamp_seconds",
+            "When all Alertmanagers of a source last answered and were believed; 0: never.",
+            ["source"],
         )
 
     def security_event(self, event: SecurityEvent) -> None:

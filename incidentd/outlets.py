@@ -38,5 +38,7 @@ class Outlets:
         self.senders = {name: sender for name, (_, sender) in self._open.items()}
         self.traits = {name: traits_of(channel) for name, (channel, _) in self._open.items()}
         self.alertmanagers = {
-            name: source.alertmanagers[0] for name, source in config.sources.items() if source.alertmanagers
+            name: source.alertmanagers[0].url
+            for name, source in config.sources.items()
+            if source.alertmanagers
         }

@@ -16,6 +16,7 @@ from tests.programs import require
 
 RULES = Path(__file__).parent.parent / "deploy/prometheus-rules.yml"
 PAGES = 'incidentd_deliveries_total{job="incidentd",channel="pager",class="page",outcome="%s"}'
+RECONCILED = 'incidentd_reconcile_last_success_timestamp_seconds{job="incidentd",source="main"}'
 WAITING = 'incidentd_delivery_oldest_pending_seconds{job="incidentd",class="%s"}'
 PAGER = {"job": "incidentd", "channel": "pager"}
 JOB = {"job": "incidentd"}
@@ -57,6 +58,8 @@ def test_every_metric_of_the_rules_exists() -> None:
         ("IncidentdPagesWaiting", WAITING % "page", "0 59 61x9", JOB),
         ("IncidentdPagesWaiting", WAITING % "page", "60x9", None),
         ("IncidentdPagesWaiting", WAITING % "state", "90x9", None),
+        ("IncidentdNotReconciling", RECONCILED, "0x20", {**JOB, "source": "main"}),
+        ("IncidentdNotReconciling", RECONCILED, "0+60x20", None),
         ("IncidentdDeadDeliveries", 'incidentd_deliveries_dead{job="incidentd"}', "2x20", JOB),
     ],
 )

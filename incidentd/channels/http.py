@@ -88,7 +88,11 @@ class _Pool:
 class HttpClient:
     """Sends HTTP requests to addresses of the configuration: the `Http` that channels use."""
 
-    def __init__(self, limits: HttpLimits | None = None, guard: Guard | None = None) -> None:
+    def __init__(
+        self, limits: HttpLimits | None = None, guard: Guard | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """`tls`: whose certificates are trusted instead of the machine's."""
+        self._tls = tls
         self._limits = limits or HttpLimits()
         self._guard = guard or Guard()
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(
@@ -133,7 +137,7 @@ class HttpClient:
         await self._pool.client.aclose()
 
     def _new_pool(self) -> _Pool:
-        tls = trusted()
+        tls = self._tls or trusted()
         limits = self._limits
         return _Pool(
             httpx.AsyncClient(

@@ -163,6 +163,7 @@ def _incident(incident: IncidentView, text: Callable[[str], str]) -> dict[str, o
         "resolve_withheld": incident.resolve_withheld,
         "suppressed_by": text(incident.suppressed_by) if incident.suppressed_by else None,
         "flapping": incident.flapping,
+        "drill": incident.drill,
         "assigned_to": text(incident.assigned_to) if incident.assigned_to else None,
         "alerts_firing": incident.alerts_firing,
         "alerts_total": incident.alerts_total,

@@ -178,6 +178,7 @@ def _channel_table(items: list[_Json], now: datetime) -> output.Table:
             "PAUSED UNTIL": lambda c: when(c.get("paused_until"), now),
             "FAILURES": lambda c: c.get("failures"),
             "OLDEST PAGE": lambda c: when(c.get("oldest_page_at"), now),
+            "PROVEN": lambda c: when(c.get("last_proven_at"), now) or "never",
             "TARGETS": lambda c: ", ".join(str(name) for name in c.get("targets") or ()),
             "FALL-BACK": lambda c: ", ".join(str(name) for name in c.get("fallback") or ()),
             "LAST ERROR": lambda c: c.get("last_error"),

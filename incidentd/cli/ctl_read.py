@@ -90,7 +90,25 @@ def _standing(incident: _Json) -> str:
     words += [f"maintenance {window}"] if window else []
     words += ["flapping"] if incident.get("flapping") else []
     words += ["resolve distrusted"] if withheld == "distrusted" else []
+    words += _quiet_words(incident.get("at_source") or {})
+    words += ["still firing at its source"] if incident.get("still_firing_at_source") else []
     return ", ".join(words)
+
+
+def _quiet_words(there: _Json) -> list[str]:
+    words = ["silenced at its source"] if there.get("silenced_by") else []
+    return [*words, "inhibited at its source"] if there.get("inhibited") else words
+
+
+def _silence_lines(incident: _Json, now: datetime) -> str:
+    """Who silenced it at its Alertmanagers, until when and why."""
+    there = incident.get("at_source") or {}
+    return "\n".join(
+        f"by {clean(s.get('created_by') or s.get('id'))}"
+        + (f" until {when(s['ends_at'], now)}" if s.get("ends_at") else "")
+        + (f": {clean(s['comment'])}" if s.get("comment") else "")
+        for s in there.get("silenced_by") or []
+    )
 
 
 @click.command("show", short_help="Show one incident with its alerts and deliveries.")
@@ -138,6 +156,7 @@ def _fields(incident: _Json, now: datetime) -> list[tuple[str, object]]:
         ("opened", at("opened")),
         ("acknowledged", at("acknowledged")),
         ("snoozed until", when(incident.get("snoozed_until"), now)),
+        ("silenced at source", _silence_lines(incident, now)),
         ("resolved", at("resolved")),
         ("reopened", f"{incident['reopen_count']} times" if incident.get("reopen_count") else ""),
         ("alerts", f"{incident.get('alerts_firing', 0)} firing of {incident.get('alerts_total', 0)}"),

@@ -15,11 +15,16 @@ _COMMANDS = {
     "serve": "serve",
     "check-config": "admin",
     "config-schema": "admin",
+    "conformance": "conformance",
+    "lint-rules": "lint_rules",
     "migrate": "admin",
     "channels": "admin",
     "check-database": "admin",
     "healthcheck": "healthcheck",
     "token": "token",
+    "route-test": "route_test",
+    "replay": "replay",
+    "journal": "replay",
 }
 
 EPILOG = """\b

@@ -8,13 +8,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from incidentd.config.alertmanagers import Alertmanager, Reconcile
 from incidentd.config.heartbeats import Heartbeat
 from incidentd.config.section import PositiveDuration, Section
 from incidentd.domain.contact import Urgency
 from incidentd.domain.flapping import Flapping
 from incidentd.domain.matcher import parse_matcher
 from incidentd.domain.severity import Severity, SeverityRules
-from incidentd.fields import BaseUrl, Duration
+from incidentd.fields import Duration
 
 EVERY_LABEL = "..."
 """Alertmanager's word for grouping by all labels: one incident per alert."""
@@ -27,9 +28,11 @@ def _watchdog() -> tuple[Heartbeat, ...]:
 class Source(Section):
     """One sender of alerts: a pair of highly available Alertmanagers is one source."""
 
-    alertmanagers: tuple[BaseUrl, ...] = ()
-    """Addresses of its Alertmanagers: messages link to the first one's form for silences. Asking them is noted for a
-    later version: for this one only posts count."""
+    alertmanagers: tuple[Alertmanager, ...] = ()
+    """All of its Alertmanagers, by address or with credentials: they are asked what fires (`reconcile`), and messages
+    link to the first one's form for silences."""
+    reconcile: Reconcile = Reconcile()
+    """Comparing incidents with what its Alertmanagers hold."""
     heartbeats: tuple[Heartbeat, ...] = Field(
         default_factory=_watchdog,
         json_schema_extra={"default": [{"matchers": ['alertname="Watchdog"'], "every": "5m"}]},
@@ -40,6 +43,11 @@ class Source(Section):
     mass_resolve: int = Field(default=5, ge=0)
     """While a heartbeat of this source is missing, more incidents than this that resolve within a minute are not
     believed to be over until it is back."""
+
+    @property
+    def reconciled(self) -> bool:
+        """True if its Alertmanagers are to be asked."""
+        return bool(self.alertmanagers) and self.reconcile.enabled
 
     @property
     def watched(self) -> tuple[Heartbeat, ...]:

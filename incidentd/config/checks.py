@@ -66,11 +66,8 @@ def warnings(config: Config) -> Iterator[str]:
     yield from idle_sections(config)
     yield from paging_warnings(config)
     for name, source in config.sources.items():
-        if source.alertmanagers:
-            yield (
-                f"sources.{name}.alertmanagers: the first is used in links to silences; "
-                "asking them is not acted upon by this version"
-            )
+        if not source.alertmanagers and "reconcile" in source.model_fields_set:
+            yield f"sources.{name}.reconcile: without alertmanagers there is nobody to ask"
 
 
 def _channel_warnings(config: Config) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Escalation: names that nothing bears, and people that nothing reaches."""
+"""Escalation and drills: names that nothing bears, and people that nothing reaches."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ _SECTION = {Kind.SCHEDULE: "schedules", Kind.USER: "users", Kind.CHANNEL: "chann
 
 
 def broken_targets(document: Document) -> Iterator[Problem]:
-    """Targets of escalations and channels of contact rules that are not configured. Looks at the raw file."""
+    """Targets of escalations and drills, channels of contact rules, that are not configured. Looks at the raw file."""
     raw = _mapping(document.raw)
     for name, policy in _mapping(raw.get("escalation")).items():
         path: KeyPath = ("escalation", str(name))
         for index, step in enumerate(_list(_mapping(policy).get("steps"))):
             yield from _targets(document, (*path, "steps", index, "notify"), _mapping(step).get("notify"))
         yield from _targets(document, (*path, "last_resort"), _mapping(policy).get("last_resort"))
+    for name, drill in _mapping(raw.get("drills")).items():
+        yield from _targets(document, ("drills", str(name), "notify"), _mapping(drill).get("notify"))
     channels = _names(raw, Kind.CHANNEL)
     for name, user in _mapping(raw.get("users")).items():
         for index, rule in enumerate(_list(_mapping(user).get("contact"))):

@@ -12,14 +12,17 @@ from pydantic import Field, JsonValue, model_validator
 from incidentd.channels.base import ChannelConfig, discover
 from incidentd.config.alerts import Grouping, SeverityMap, Source
 from incidentd.config.database import Database
+from incidentd.config.drills import DrillPlan
 from incidentd.config.escalation import Acknowledgement, Escalation, SelfCheck
 from incidentd.config.heartbeats import Ping
+from incidentd.config.journal import Journal
 from incidentd.config.maintenance import MaintenanceWindow
 from incidentd.config.people import Retention, Runbooks, User
 from incidentd.config.route import RootRoute
 from incidentd.config.schedules import Schedule
 from incidentd.config.section import Section
 from incidentd.config.server import Auth, Server
+from incidentd.config.silences import Silences
 from incidentd.config.status_page import StatusPage
 from incidentd.domain import schedule as on_call
 from incidentd.fields import Slug
@@ -54,6 +57,8 @@ class Config(Section):
     """Signs of life that are pinged, by name; those that come as alerts stand with their source."""
     maintenance: tuple[MaintenanceWindow, ...] = ()
     """Planned times in which matching alerts are recorded and tell nobody."""
+    silences: Silences = Silences()
+    """Silences that people make from incidents."""
     severity: SeverityMap = SeverityMap()
     """How an alert's label says how bad it is."""
     grouping: Grouping = Grouping()
@@ -74,6 +79,8 @@ class Config(Section):
     """What happens while nobody answers, by name."""
     acknowledgement: Acknowledgement = Acknowledgement()
     """How long an acknowledgement holds, and when who holds it is reminded."""
+    drills: Mapping[Slug, DrillPlan] = {}
+    """Pages that are tried by plan, by name."""
     self_check: SelfCheck = SelfCheck()
     """How others see that incidentd does its work."""
     runbooks: Runbooks = Runbooks()
@@ -84,6 +91,8 @@ class Config(Section):
     """Service level objectives."""
     retention: Retention = Retention()
     """How long things are kept."""
+    journal: Journal = Journal()
+    """The bodies of webhooks, kept for `incidentd replay`."""
 
     @model_validator(mode="before")
     @classmethod

@@ -170,7 +170,7 @@ def _write(
 ) -> None:
     rows = [seat.row for seat in seats]
     over = {row.id for row in rows if (i := found[row.incident_id]).episode == row.episode and not i.open}
-    leases.lease(tx, [row.id for row in rows], taking.owner, taking.lease_until, over=over)
+    leases.lease(tx, [row.id for row in rows], taking.owner, taking.lease_until, over=over, now=taking.now)
     for seat in seats:
         if seat.riders:
             pages.ride(tx, seat.row.id, [row.id for row in seat.riders])

@@ -86,6 +86,7 @@ def view(incident: Incident, public_url: str, alertmanagers: Mapping[str, str] =
         resolve_withheld=incident.resolve_withheld_for,
         suppressed_by=incident.suppressed_by,
         flapping=incident.flapping_since is not None,
+        drill=incident.drill is not None,
         assigned_to=incident.assigned_to,
         silence_url=silence_url(alertmanager, incident.labels) if alertmanager else None,
     )

@@ -19,7 +19,7 @@ from incidentd.domain.destination import (
 )
 from incidentd.domain.notification import DeliveryState, Outcome, Verdict
 from incidentd.domain.retry import POLICIES, give_up, next_attempt
-from incidentd.store import destinations, leases, pages, references
+from incidentd.store import destinations, leases, pages, proofs, references
 from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Tx
 from incidentd.store.leases import Settlement
@@ -153,6 +153,8 @@ def record(
         tx, [_reference(s) for s in counting if s.outcome.reference is not None and not s.bundled]
     )
     _let_riders_off(tx, counting)
+    sent = [s.delivery for s in counting if s.settlement.state is DeliveryState.SENT]
+    proofs.delivered(tx, [(d.channel, d.person, d.incident_id) for d in sent if notes.is_page(d)], now)
     notes.write_missed(tx, [(s.delivery, s.settlement.reason or "") for s in counting if s.dead], now)
     # Before the fall-back looks at it: nobody is told over a destination that has just turned out to be broken.
     told = [s.outcome for s in settled if of_destination(s.outcome, s.delivery)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from incidentd.domain.hours import Hours
@@ -51,6 +51,17 @@ class Person:
     """When what is of low urgency waits."""
 
 
+class Wait(enum.StrEnum):
+    """Why a message to somebody leaves when it does."""
+
+    NONE = "none"
+    """At once."""
+    RULE = "contact_rule"
+    """Their contact rule says after how long."""
+    QUIET_HOURS = "quiet_hours"
+    """Their quiet hours are over then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One message to somebody."""
@@ -59,12 +70,14 @@ class Call:
     target: str
     at: datetime
     """Not before."""
+    waits: Wait = field(default=Wait.NONE, compare=False)
+    """Why not sooner."""
 
 
 def calls(person: Person, urgency: Urgency, now: datetime) -> tuple[Call, ...]:
     """What tells `person` of something that urgent from `now` on, each target once, soonest first."""
     found = [
-        Call(contact.channel, target, _awake(person, urgency, now + contact.after))
+        Call(contact.channel, target, *_when(person, urgency, now, contact))
         for contact in person.contacts
         if urgency in contact.urgencies
         for target in contact.targets
@@ -76,5 +89,8 @@ def calls(person: Person, urgency: Urgency, now: datetime) -> tuple[Call, ...]:
     return tuple(first.values())
 
 
-def _awake(person: Person, urgency: Urgency, at: datetime) -> datetime:
-    return person.quiet.over(at) if person.quiet is not None and urgency is Urgency.LOW else at
+def _when(person: Person, urgency: Urgency, now: datetime, contact: Contact) -> tuple[datetime, Wait]:
+    at = now + contact.after
+    if person.quiet is not None and urgency is Urgency.LOW and person.quiet.hold(at):
+        return person.quiet.over(at), Wait.QUIET_HOURS
+    return at, Wait.RULE if contact.after else Wait.NONE

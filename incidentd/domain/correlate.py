@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from incidentd.domain.alert import Alert
-from incidentd.domain.incident import SOURCE, Incident
+from incidentd.domain.drill import LABEL
+from incidentd.domain.incident import MACHINES, Incident
 
 EACH_ALERT = "..."
 """As the only grouping label: every alert its own incident, as in Alertmanager's ``group_by: ['...']``."""
@@ -102,6 +103,9 @@ def group_key(by: tuple[str, ...], source: str, fingerprint: str, labels: Mappin
     """
     if by == (EACH_ALERT,):
         return f'{source}:{{fingerprint="{fingerprint}"}}'
+    if LABEL in labels and LABEL not in by:
+        # A drill and a real alert, or two drills, are never one incident.
+        by = (*by, LABEL)
     pairs = ", ".join([f"{name}={_quoted(labels.get(name, ''))}" for name in by])
     return f"{source}:{{{pairs}}}"
 
@@ -149,9 +153,9 @@ def place(
     if sighting is Sighting.REFIRED:
         return _place_refired(last, over_since)
     if sighting is Sighting.EARLIER:
-        ended = last is not None and last.resolved_by == SOURCE
+        ended = last is not None and last.resolved_by in MACHINES
         return Placement.REOPEN_HELD if ended else Placement.OPEN_HELD
-    if last is None or last.resolved_by != SOURCE or last.resolved_at is None:
+    if last is None or last.resolved_by not in MACHINES or last.resolved_at is None:
         return Placement.OPEN
     return Placement.REOPEN if now - last.resolved_at <= reopen_window else Placement.OPEN
 
@@ -159,7 +163,7 @@ def place(
 def _place_refired(own: Incident | None, over_since: datetime | None) -> Placement:
     if own is None:
         return Placement.OPEN_HELD
-    if own.resolved_by == SOURCE or own.resolved_at is None:
+    if own.resolved_by in MACHINES or own.resolved_at is None:
         return Placement.REOPEN_HELD
     ended_first = over_since is not None and over_since <= own.resolved_at
     return Placement.REOPEN_HELD if ended_first else Placement.STAY_QUIET

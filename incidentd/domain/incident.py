@@ -55,6 +55,12 @@ ALREADY: Mapping[Event, State] = {
 SOURCE = "source"
 """`resolved_by` when the alerts themselves ended."""
 
+RECONCILE = "reconcile"
+"""`resolved_by`, and the actor, when the alerts were found to be gone at their source without a word from it."""
+
+MACHINES = frozenset({SOURCE, RECONCILE})
+"""Values of `resolved_by` that are no person."""
+
 OURSELVES = "incidentd"
 """`source` of incidents about incidentd itself, and the actor of what it does by itself."""
 
@@ -66,6 +72,10 @@ class Refusal(enum.StrEnum):
     STILL_FIRING = "still_firing"
     GROUP_BUSY = "group_busy"
     """Reopening would make a second open incident of the same group."""
+    NO_ALERTMANAGERS = "no_alertmanagers"
+    """Its source has none that could be asked for a silence."""
+    NOTHING_TO_MATCH = "nothing_to_match"
+    """No labels say which alerts a silence would be for."""
 
 
 class ActionRefusedError(Exception):
@@ -144,6 +154,8 @@ class Incident:
     """When it had come and gone so often that each further time tells nobody, and its end is not believed at once."""
     refires: tuple[datetime, ...] = ()
     """When it came back lately, as far as flapping is judged by it."""
+    drill: str | None = None
+    """The drill it belongs to: no figure counts it, and nothing of it becomes public. None: it is real."""
 
     @property
     def open(self) -> bool:

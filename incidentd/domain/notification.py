@@ -166,6 +166,7 @@ class IncidentView:
     suppressed_by: str | None = None
     """The maintenance window that keeps it quiet."""
     flapping: bool = False
+    drill: bool = False
     assigned_to: str | None = None
     silence_url: str | None = None
     """Form of its Alertmanager to silence it with; None if that one's address is not known."""

@@ -6,13 +6,15 @@ people are told. Repeating an act that is already done returns the incident unch
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from incidentd.domain.duration import format_duration
 from incidentd.domain.incident import (
     ALREADY,
     OURSELVES,
+    RECONCILE,
     SOURCE,
     ActionRefusedError,
     Change,
@@ -140,17 +142,23 @@ def hold_ended(
     return Change(replace(incident, held_until=None), Entry("hold_ended", "incidentd", because), notice)
 
 
-def ended_by_source(incident: Incident, now: datetime, ended_at: datetime, *, administrative: bool) -> Change:
-    """The last firing occurrence ended: resolved. Quietly if it was only held, for nobody heard of the reopen."""
+def ended_by_source(
+    incident: Incident, now: datetime, ended_at: datetime, *, administrative: bool, gone: str = ""
+) -> Change:
+    """The last firing occurrence ended: resolved. Quietly if it was only held, for nobody heard of the reopen.
+
+    `gone`: the source did not say so; reconciling found it, and this is how.
+    """
     latest = max(ended_at, incident.ended_at or ended_at)
     after = replace(
         _closed(incident, now),
-        resolved_by=SOURCE,
+        resolved_by=RECONCILE if gone else SOURCE,
         ended_at=latest,
         counts=incident.counts and not administrative,
     )
-    reason = "the rule was paused or deleted" if administrative else "all alerts ended"
-    entry = Entry("resolved", SOURCE, f"resolved: {reason}", {"ended_at": latest.isoformat()})
+    reason = gone or ("the rule was paused or deleted" if administrative else "all alerts ended")
+    actor = RECONCILE if gone else SOURCE
+    entry = Entry("resolved", actor, f"resolved: {reason}", {"ended_at": latest.isoformat()})
     heard_of = incident.held_until is None and incident.suppressed_by is None
     return Change(after, entry, Notice.RESOLVED if heard_of else None)
 
@@ -163,6 +171,8 @@ class Telling:
     notify: tuple[str, ...]
     route: str
     escalation: str | None
+    trail: Mapping[str, object] = field(default_factory=dict)
+    """What it follows from, kept beside the decision."""
 
 
 def refired(incident: Incident, telling: Telling, *, alert_name: str) -> Change:
@@ -170,7 +180,8 @@ def refired(incident: Incident, telling: Telling, *, alert_name: str) -> Change:
 
     Everything had ended, so severity and route are those of what fires now.
     """
-    entry = Entry("reopened", SOURCE, f"fires again: {alert_name}", {"reason": "newer_occurrence"})
+    data = {"reason": "newer_occurrence", **_trail(telling)}
+    entry = Entry("reopened", SOURCE, f"fires again: {alert_name}", data)
     return Change(_told_by(telling, _reopened(incident)), entry, Notice.REOPENED)
 
 
@@ -185,7 +196,8 @@ def refired_same_start(incident: Incident, telling: Telling, *, alert_name: str,
     if telling.severity.worse_than(incident.severity):
         after = _told_by(telling, after)
     text = f"fires again with an old start: {alert_name}; held until it has lasted"
-    entry = Entry("reopened", SOURCE, text, {"reason": "same_start", "held_until": until.isoformat()})
+    data = {"reason": "same_start", "held_until": until.isoformat(), **_trail(telling)}
+    entry = Entry("reopened", SOURCE, text, data)
     return Change(replace(after, held_until=until), entry)
 
 
@@ -204,9 +216,14 @@ def raised(incident: Incident, telling: Telling) -> Change:
         held_until=None,
     )
     text = f"severity raised from {incident.severity} to {telling.severity}"
-    data = {"from": incident.severity.value, "to": telling.severity.value, "route": telling.route}
+    data = {"from": incident.severity.value, "to": telling.severity.value, **_trail(telling)}
     entry = Entry("severity_raised", SOURCE, text, data)
     return Change(after, entry, Notice.ESCALATED)
+
+
+def _trail(telling: Telling) -> dict[str, object]:
+    decision = {"decision": telling.trail} if telling.trail else {}
+    return {"route": telling.route, "notify": list(telling.notify), **decision}
 
 
 def _told_by(telling: Telling, incident: Incident) -> Incident:

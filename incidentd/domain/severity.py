@@ -40,6 +40,11 @@ class SeverityRules:
         word = labels.get(self.label, "").strip().lower()
         return _KNOWN.get(word) or self._mapped(word)
 
+    def knows(self, word: str) -> bool:
+        """True if `word`, as a label's value, means a severity and not just the default."""
+        word = word.strip().lower()
+        return word in _KNOWN or any(name.lower() == word for name in self.map)
+
     def _mapped(self, word: str) -> Severity:
         for name, severity in self.map.items():
             if name.lower() == word:

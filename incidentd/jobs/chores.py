@@ -11,14 +11,14 @@ import structlog
 from pydantic import SecretStr
 
 from incidentd.channels.base import Http, HttpFailure
-from incidentd.clock import Clock
+from incidentd.clock import Clock, random_id
 from incidentd.config.people import Retention
 from incidentd.domain.incident import Change
 from incidentd.jobs.scheduler import Job
 from incidentd.metrics import Metrics
 from incidentd.store.ballast import Ballast
 from incidentd.store.engine import Store, StoreUnavailableError
-from incidentd.workflows import flapping, heartbeats, housekeeping, maintenance
+from incidentd.workflows import drills, flapping, heartbeats, housekeeping, maintenance
 from incidentd.workflows.destinations import watch, watch_due
 from incidentd.workflows.escalate import run_steps, steps_due
 from incidentd.workflows.forgotten import forgotten_due, run_forgotten
@@ -59,6 +59,7 @@ class Chores:
             Job("self_audit", timedelta(minutes=2), self.audit),
             Job("self_check", timedelta(minutes=1), self.show_signs_of_life),
             Job("destinations", timedelta(seconds=2), self.watch_destinations),
+            Job("drills", timedelta(seconds=2), self.drill),
             Job("maintenance", timedelta(seconds=2), self.end_maintenance),
             Job("flapping", timedelta(seconds=5), self.settle_flapping),
             Job("heartbeats", timedelta(seconds=5), self.watch_heartbeats),
@@ -110,6 +111,13 @@ class Chores:
         now, rules = self.clock.now(), self.rules()
         if await self.store.read_now(lambda tx: watch_due(tx, rules, now)):
             self.changed(await self.store.write(lambda tx: watch(tx, rules, now)))
+
+    async def drill(self) -> None:
+        """Start the drills that are due, and end and judge those under way."""
+        now, rules = self.clock.now(), self.rules()
+        if await self.store.read_now(lambda tx: drills.due(tx, rules, now)):
+            identities = [random_id()[:12] for _ in rules.drills]
+            self.changed(await self.store.write(lambda tx: drills.run(tx, rules, now, identities)))
 
     async def end_maintenance(self) -> None:
         """Tell of what still fires when a window is over."""

@@ -51,6 +51,7 @@ class Delivery:
     """What the vendor's last answer meant: a value of `Verdict`. None before the first attempt."""
     person: str | None = None
     """The user who is told; None: whoever reads the channel."""
+    first_attempt_at: datetime | None = None
 
     @property
     def waiting_since(self) -> datetime:
@@ -147,4 +148,5 @@ def decode(row: sa.Row[Any]) -> Delivery:
         retried_at=instant_or_none(row.retried_at),
         last_verdict=row.last_verdict,
         person=row.person,
+        first_attempt_at=instant_or_none(row.first_attempt_at),
     )

@@ -172,21 +172,21 @@ def search(tx: Tx, wanted: Search) -> list[Incident]:
 
 
 def count_open(tx: Tx) -> dict[tuple[str, str], int]:
-    """How many incidents are open, by (severity, state)."""
-    query = sa.select(_i.severity, _i.state, sa.func.count()).where(_OPEN).group_by(_i.severity, _i.state)
-    return {(row[0], row[1]): row[2] for row in tx.conn.execute(query)}
+    """How many incidents are open, drills left out, by (severity, state)."""
+    query = sa.select(_i.severity, _i.state, sa.func.count()).where(_OPEN, _i.drill.is_(None))
+    return {(row[0], row[1]): row[2] for row in tx.conn.execute(query.group_by(_i.severity, _i.state))}
 
 
 def open_labels(tx: Tx, limit: int = 10_000) -> list[tuple[dict[str, str], Severity]]:
-    """Labels and severity of the open incidents: what component status is made of."""
-    query = sa.select(_i.labels, _i.severity).where(_OPEN).order_by(_i.id.desc()).limit(limit)
-    return [(loads(row.labels), Severity(row.severity)) for row in tx.conn.execute(query)]
+    """Labels and severity of the open incidents, drills left out: what component status is made of."""
+    query = sa.select(_i.labels, _i.severity).where(_OPEN, _i.drill.is_(None)).order_by(_i.id.desc())
+    return [(loads(labels), Severity(word)) for labels, word in tx.conn.execute(query.limit(limit))]
 
 
 def facts_since(tx: Tx, since: datetime, service: str | None = None) -> list[IncidentFacts]:
-    """What the figures are computed from: incidents opened or resolved at `since` or later."""
+    """What the figures are computed from: incidents, no drills, opened or resolved at `since` or later."""
     query = sa.select(schema.incidents).where(
-        sa.or_(_i.opened_at >= micros(since), _i.resolved_at >= micros(since))
+        sa.or_(_i.opened_at >= micros(since), _i.resolved_at >= micros(since)), _i.drill.is_(None)
     )
     if service is not None:
         query = query.where(_i.service == service)
@@ -291,6 +291,7 @@ def _flags(i: Incident) -> dict[str, Any]:
         "suppressed_by": i.suppressed_by,
         "flapping_since": micros_or_none(i.flapping_since),
         "refires": dumps([micros(at) for at in i.refires]) if i.refires else None,
+        "drill": i.drill,
     }
 
 

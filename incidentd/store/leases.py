@@ -58,15 +58,24 @@ _lease = Prepared(
             lease_owner=sa.bindparam("owner"),
             lease_until=sa.bindparam("until"),
             told_over=sa.bindparam("over"),
+            first_attempt_at=sa.func.coalesce(
+                _d.first_attempt_at, sa.bindparam("at", type_=_d.first_attempt_at.type)
+            ),
         )
     ),
-    ["ids", "owner", "until", "over"],
+    ["ids", "owner", "until", "over", "at"],
 )
 _release = Prepared(
     lambda _: (
         sa.update(schema.deliveries)
         .where(_d.id == sa.bindparam("row"), _d.lease_generation == sa.bindparam("generation"), _LEASED)
-        .values(state="pending", attempts=_d.attempts - 1, lease_owner=None, lease_until=None)
+        .values(
+            state="pending",
+            attempts=_d.attempts - 1,
+            lease_owner=None,
+            lease_until=None,
+            first_attempt_at=sa.case((_d.attempts > sa.literal_column("1"), _d.first_attempt_at)),
+        )
     ),
     ["row", "generation"],
 )
@@ -98,14 +107,16 @@ _expired = Prepared(
 )
 
 
-def lease(tx: Tx, ids: Sequence[int], owner: str, until: datetime, *, over: Collection[int] = ()) -> None:
+def lease(
+    tx: Tx, ids: Sequence[int], owner: str, until: datetime, *, now: datetime, over: Collection[int] = ()
+) -> None:
     """Take rows: nobody else sends them before `until`, and each counts one attempt more.
 
     The messages of those `over` will say that it is over.
     """
     for says_over in (False, True):
         if chosen := [row_id for row_id in ids if (row_id in over) is says_over]:
-            _lease.run(tx, values_of(tx, chosen), owner, micros(until), says_over)
+            _lease.run(tx, values_of(tx, chosen), owner, micros(until), says_over, micros(now))
 
 
 def release(tx: Tx, leases: Sequence[tuple[int, int]]) -> None:

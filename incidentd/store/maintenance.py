@@ -52,13 +52,13 @@ _standing = Prepared(
 
 def standing(tx: Tx, now: datetime) -> list[Stored]:
     """Those that hold now or later and were not cancelled, the oldest first."""
-    return [_decode(row) for row in _standing.tuples(tx, micros(now))]
+    return [decode(row) for row in _standing.tuples(tx, micros(now))]
 
 
 def by_id(tx: Tx, number: int) -> Stored | None:
     """One, or None; cancelled ones too."""
     row = tx.conn.execute(sa.select(schema.maintenance).where(_m.id == number)).first()
-    return None if row is None else _decode(row)
+    return None if row is None else decode(row)
 
 
 def add(tx: Tx, new: Stored) -> Stored:
@@ -119,7 +119,8 @@ def firing_labels(tx: Tx, incident_ids: Sequence[int]) -> dict[int, list[dict[st
     return found
 
 
-def _decode(row: Sequence[Any]) -> Stored:
+def decode(row: Sequence[Any]) -> Stored:
+    """A row of the table."""
     number, name, matchers, starts, duration, zone, rrule, comment, by, at, over, cancelled, canceller = row
     planned = Plan(datetime.fromisoformat(starts), duration * _MICROSECOND, zone, rrule)
     window = Window(name, tuple([parse_matcher(text) for text in loads(matchers)]), planned)

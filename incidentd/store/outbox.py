@@ -206,7 +206,7 @@ def _new_row(row_id: int, n: NewDelivery) -> tuple[object, ...]:
     times = (micros(n.not_before), micros(n.at), None)
     lease = (None, None, 0)
     ended = (False, None, None, None)
-    return (row_id, *told, "pending", 0, *times, *lease, *ended, n.fallback_of, *(None,) * 4, n.person)
+    return (row_id, *told, "pending", 0, *times, *lease, *ended, n.fallback_of, *(None,) * 4, n.person, None)
 
 
 def is_due(tx: Tx, channel: str, *, pages: bool, now: datetime, exhausted: Sequence[str] = ()) -> bool:

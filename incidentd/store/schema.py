@@ -23,10 +23,17 @@ from incidentd.store import deployment_tables
 from incidentd.store.schema_base import ID as _ID
 from incidentd.store.schema_base import MICROS as _MICROS
 from incidentd.store.schema_base import metadata as metadata  # noqa: PLC0414 - part of this module's interface
+from incidentd.store.schema_drills import drills as drills  # noqa: PLC0414 - as above
+from incidentd.store.schema_drills import proofs as proofs  # noqa: PLC0414 - as above
 from incidentd.store.schema_escalation import escalations as escalations  # noqa: PLC0414 - as above
 from incidentd.store.schema_heartbeats import heartbeats as heartbeats  # noqa: PLC0414 - as above
+from incidentd.store.schema_journal import journal as journal  # noqa: PLC0414 - as above
 from incidentd.store.schema_maintenance import maintenance as maintenance  # noqa: PLC0414 - as above
 from incidentd.store.schema_on_call import overrides as overrides  # noqa: PLC0414 - as above
+from incidentd.store.schema_reality import incidents_at_source as incidents_at_source  # noqa: PLC0414 - as above
+from incidentd.store.schema_reality import reconcile_sources as reconcile_sources  # noqa: PLC0414 - as above
+from incidentd.store.schema_reality import source_alerts as source_alerts  # noqa: PLC0414 - as above
+from incidentd.store.schema_silences import silences as silences  # noqa: PLC0414 - as above
 
 alerts = Table(
     "alerts",
@@ -113,6 +120,7 @@ incidents = Table(
     Column("suppressed_by", Text, comment="the maintenance window that keeps it quiet"),
     Column("flapping_since", _MICROS),
     Column("refires", Text, comment="JSON list of the instants at which it came back lately"),
+    Column("drill", Text, comment="the drill it belongs to; null: it is real"),
     sqlite_autoincrement=True,
 )
 _open = text("state <> 'resolved'")
@@ -186,6 +194,7 @@ deliveries = Table(
     Column("retried_at", _MICROS, comment="when a person put it back"),
     Column("told_over", Boolean, comment="its last message said that it was over"),
     Column("person", Text, comment="the user who is told; null: whoever reads the channel"),
+    Column("first_attempt_at", _MICROS, comment="when the first attempt at it began"),
     Index(None, "incident_id", "channel", "id"),
     sqlite_autoincrement=True,
     comment="the outbox; rows of one (incident, channel) leave in id order",

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, Template
 
 from incidentd.channels.words import tidy, when
 from incidentd.domain.ack_link import AckLink, Standing
-from incidentd.domain.incident import Incident
+from incidentd.domain.incident import MACHINES, Incident
 from incidentd.metrics import SecurityEvent
 from incidentd.store.engine import StoreUnavailableError
 from incidentd.web.body import ByteBudget, read_body
@@ -175,7 +175,7 @@ def _over(standing: Standing, incident: Incident) -> Page:
         heading, done = "Already acknowledged", "Acknowledged"
     else:
         # The alerts themselves are recorded as `source`.
-        by = None if incident.resolved_by == "source" else incident.resolved_by
+        by = None if incident.resolved_by in MACHINES else incident.resolved_by
         at = incident.resolved_at
         heading, done = "Already resolved", "Resolved"
     text = done + (f" by {tidy(by)}" if by else "") + (f" at {when(at)}" if at else "")

@@ -61,6 +61,7 @@ class Delivery(Answer):
     reason: str | None
     """Why it was superseded, suppressed or given up."""
     created_at: AwareDatetime
+    first_attempt_at: AwareDatetime | None
     sent_at: AwareDatetime | None
     next_attempt_at: AwareDatetime | None
     """Not before; only while it is pending."""
@@ -72,6 +73,23 @@ class Delivery(Answer):
     """The delivery whose message tells of it too."""
     retried_at: AwareDatetime | None
     """When a person put it back."""
+
+
+class SourceSilence(Answer):
+    """A silence at an Alertmanager."""
+
+    id: str
+    created_by: str
+    comment: str
+    ends_at: AwareDatetime | None
+    """Null if its Alertmanager did not say."""
+
+
+class AtSource(Answer):
+    """What keeps an incident's alerts quiet at their Alertmanagers."""
+
+    silenced_by: list[SourceSilence]
+    inhibited: bool
 
 
 class Incident(Answer):
@@ -95,6 +113,8 @@ class Incident(Answer):
     """Why it is open although all its alerts ended."""
     suppressed_by: str | None
     """The maintenance window that keeps it quiet."""
+    drill: bool
+    """It is a drill: nothing is wrong, and no figure counts it."""
     flapping: bool
     """It comes and goes: further times are recorded, and its end is believed only after a quiet while."""
     assigned_to: str | None
@@ -104,6 +124,10 @@ class Incident(Answer):
     reopen_count: int
     runbook: Runbook | None
     url: str
+    at_source: AtSource | None
+    """What keeps its alerts quiet at their Alertmanagers; null if nothing does, or if they are not asked."""
+    still_firing_at_source: bool
+    """Closed here by a person, while its alerts fire there."""
 
 
 class IncidentDetail(Incident):

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime
 
 from incidentd.delivery.worker import ChannelHealth
 from incidentd.domain.destination import Destination, DestinationState
-from incidentd.store import destinations, pages
+from incidentd.store import destinations, pages, proofs
 from incidentd.store.engine import Tx
 from incidentd.web.answers import Answer
 from incidentd.web.context import Context
@@ -41,6 +41,8 @@ class Channel(Answer):
     last_attempt_at: AwareDatetime | None
     """By this replica since its start or the channel's last change, as is the next."""
     last_accepted_at: AwareDatetime | None
+    last_proven_at: AwareDatetime | None
+    """When it last accepted a page, of a drill or a real one, by all replicas."""
 
 
 class ChannelPage(Answer):
@@ -57,11 +59,18 @@ class Known:
     destinations: Mapping[str, Destination]
     oldest_pages: Mapping[str, datetime]
     """Channel -> since when its oldest page waits."""
+    proven: Mapping[str, datetime]
+    """Channel -> when it last accepted a page."""
 
 
 def known(tx: Tx) -> Known:
     """Read it."""
-    return Known({d.channel: d for d in destinations.all_of(tx)}, pages.oldest_waiting(tx))
+    proven = {
+        proof.name: proof.delivered_at
+        for proof in proofs.all_of(tx).values()
+        if proof.kind is proofs.Kind.CHANNEL and proof.delivered_at is not None
+    }
+    return Known({d.channel: d for d in destinations.all_of(tx)}, pages.oldest_waiting(tx), proven)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,8 @@ class Standing:
     health: ChannelHealth | None
     """By this process's own attempts."""
     oldest_page: datetime | None
+    proven: datetime | None = None
+    """When it last accepted a page."""
 
     @property
     def up(self) -> bool | None:
@@ -112,6 +123,7 @@ def standings(context: Context, known: Known | None) -> list[Standing]:
             _as_seen(health.get(name)) if known is None else known.destinations.get(name),
             health.get(name),
             None if known is None else known.oldest_pages.get(name),
+            None if known is None else known.proven.get(name),
         )
         for name, channel in sorted(context.config.channels.items())
     ]
@@ -140,6 +152,7 @@ def channel_json(standing: Standing, now: datetime) -> Json:
         "fallback": list(standing.fallback),
         "last_attempt_at": health.last_attempt_at if health else None,
         "last_accepted_at": health.last_accepted_at if health else None,
+        "last_proven_at": standing.proven,
     }
 
 

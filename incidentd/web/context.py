@@ -18,7 +18,9 @@ from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
 from incidentd.metrics import Metrics
 from incidentd.store.engine import Store
+from incidentd.workflows.journal import Spool
 from incidentd.workflows.receive import Receipt, Submission
+from incidentd.workflows.reconcile import Heard
 from incidentd.workflows.rules import Rules
 
 
@@ -79,6 +81,10 @@ class Context:
     """Rung whenever the timeline grew in this process, or the configuration changed."""
     queued: Callable[[], int] = lambda: 0
     """Alerts that wait for their commit."""
+    heard: Heard = field(default_factory=Heard)
+    """Which of Alertmanager's receivers post here."""
+    journal: Spool = field(default_factory=Spool)
+    """Bodies that were taken and wait to be kept."""
     ack_links: AckLinks | None = None
     """Checks the links that acknowledge from a mail; None refuses them all."""
 

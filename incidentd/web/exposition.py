@@ -15,9 +15,11 @@ from prometheus_client.exposition import choose_encoder
 from incidentd.domain.heartbeat import Pulse
 from incidentd.domain.incident import State
 from incidentd.domain.notification import DeliveryClass, DeliveryState
+from incidentd.domain.reconcile import Drift
 from incidentd.domain.severity import Severity
-from incidentd.store import deliveries, heartbeats, incidents, outbox
+from incidentd.store import deliveries, heartbeats, incidents, outbox, reconcile
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
+from incidentd.store.reconcile import SourceRounds
 from incidentd.web.channels import Known, known, standings
 from incidentd.web.context import Context
 from incidentd.web.health import age_seconds
@@ -41,6 +43,7 @@ class _Stored:
     dead: int
     pulses: Mapping[str, Pulse]
     channels: Known
+    rounds: Mapping[str, SourceRounds]
 
 
 async def metrics(call: Call) -> web.Response:
@@ -72,6 +75,7 @@ def _stored(tx: Tx) -> _Stored:
         deliveries.count_dead(tx),
         heartbeats.all_of(tx),
         known(tx),
+        reconcile.rounds(tx),
     )
 
 
@@ -81,6 +85,7 @@ def _set_stored(context: Context, stored: _Stored) -> None:
     context.metrics.heartbeat_missing.clear()
     for name, missing in missing_ones(stored.pulses, context.rules).items():
         context.metrics.heartbeat_missing.labels(name).set(missing)
+    _set_rounds(context, stored.rounds)
     for severity in Severity:
         for state in (State.TRIGGERED, State.ACKNOWLEDGED):
             number = stored.open.get((severity.value, state.value), 0)
@@ -90,12 +95,25 @@ def _set_stored(context: Context, stored: _Stored) -> None:
         context.metrics.oldest_pending.labels(kind.value).set(0 if at is None else age_seconds(now, at))
 
 
+def _set_rounds(context: Context, rounds: Mapping[str, SourceRounds]) -> None:
+    context.metrics.reconcile_last_success.clear()
+    for source in context.rules.reconcile:
+        good = rounds[source].good_at if source in rounds else None
+        context.metrics.reconcile_last_success.labels(source).set(0 if good is None else good.timestamp())
+        for kind in Drift:
+            context.metrics.reconcile_drift.labels(source, kind.value)  # from the start, see below
+
+
 def _set_channels(context: Context, known: Known | None) -> None:
     gauge = context.metrics.channel_up
     gauge.clear()
+    if known is not None:
+        context.metrics.last_proven.clear()
     for standing in standings(context, known):
         if standing.up is not None:
             gauge.labels(standing.name).set(1 if standing.up else 0)
+        if standing.proven is not None:
+            context.metrics.last_proven.labels(standing.name).set(standing.proven.timestamp())
         for outcome in _LOST:
             # From the start: an `increase()` over a series that begins with its first event misses that one.
             context.metrics.deliveries.labels(standing.name, DeliveryClass.PAGE.value, outcome)

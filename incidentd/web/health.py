@@ -12,9 +12,10 @@ from aiohttp import web
 
 from incidentd import __version__
 from incidentd.domain.destination import DestinationState
-from incidentd.store import change_events, outbox
+from incidentd.store import change_events, outbox, reconcile
 from incidentd.store.change_events import Backlog
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
+from incidentd.store.reconcile import SourceRounds
 from incidentd.web.answers import Answer
 from incidentd.web.channels import Channel, Known, Standing, channel_json, known, standings
 from incidentd.web.context import Context
@@ -29,6 +30,8 @@ _WORST: Final = (HEALTHY, DEGRADED, UNHEALTHY)
 _WAIT_SECONDS: Final = 2.0
 _LATE_PAGE_SECONDS: Final = 60.0
 _DAY: Final = timedelta(days=1)
+_LATE_ROUNDS: Final = 5
+_LATE_RECONCILE: Final = timedelta(minutes=10)
 
 
 class Check(Answer):
@@ -89,6 +92,7 @@ async def detailed(call: Call) -> web.Response:
         *_change_events(stored, now),
         *[_channel(standing, now) for standing in found],
         *_sockets(call),
+        *_rounds(context, stored, now),
     ]
     status = max((check["status"] for check in checks), key=_WORST.index)
     answer = {
@@ -127,22 +131,24 @@ class _Stored:
     """Class -> since when its oldest row waits."""
     channels: Known
     changes: Backlog
+    rounds: Mapping[str, SourceRounds]
     latency_ms: float
 
 
 async def _stored(context: Context) -> _Stored | None:
     """Read it; None if the database does not answer in time."""
 
-    def read(tx: Tx) -> tuple[dict[str, datetime], Known, Backlog]:
-        return outbox.oldest_pending(tx), known(tx), change_events.backlog(tx, yesterday)
+    def read(tx: Tx) -> tuple[dict[str, datetime], Known, Backlog, dict[str, SourceRounds]]:
+        backlog = change_events.backlog(tx, yesterday)
+        return outbox.oldest_pending(tx), known(tx), backlog, reconcile.rounds(tx)
 
     started, yesterday = context.clock.monotonic(), context.clock.now() - _DAY
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            oldest, channels, changes = await context.store.read(read)
+            oldest, channels, changes, rounds = await context.store.read(read)
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         return None
-    return _Stored(oldest, channels, changes, since_ms(context, started))
+    return _Stored(oldest, channels, changes, rounds, since_ms(context, started))
 
 
 def _outbox(stored: _Stored | None, now: datetime) -> dict[str, Any]:
@@ -192,6 +198,23 @@ def _sockets(call: Call) -> list[dict[str, Any]]:
         _check(f"socket {line.channel}", HEALTHY if line.up else DEGRADED, line.detail)
         for line in call.desk.sockets.lines()
     ]
+
+
+def _rounds(context: Context, stored: _Stored | None, now: datetime) -> list[dict[str, Any]]:
+    """How reconciling goes. One failed round is nothing yet: an Alertmanager fresh from a start is not believed."""
+    if stored is None:
+        return []
+    uptime = timedelta(seconds=context.clock.monotonic() - context.started_at)
+    checks = []
+    for source, policy in context.rules.reconcile.items():
+        row = stored.rounds.get(source)
+        good = row.good_at if row else None
+        age = uptime if good is None else now - good
+        late = age > max(_LATE_ROUNDS * policy.every, _LATE_RECONCILE, 2 * policy.settle)
+        words = "never" if good is None else f"{max(age.total_seconds(), 0):.0f} s ago"
+        words = f"last good round {words}" + (f"; {row.failed}: {row.detail}" if row and row.failed else "")
+        checks.append(_check(f"reconcile {source}", DEGRADED if late else HEALTHY, words))
+    return checks
 
 
 def age_seconds(now: datetime, at: datetime) -> float:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
 from incidentd.config.explain import nearest
 from incidentd.domain import response
-from incidentd.domain.escalation import Escalation
 from incidentd.domain.incident import Incident, State
-from incidentd.store import alert_views, escalations, timeline
+from incidentd.store import alert_views, escalations, reconcile, timeline
 from incidentd.store import deliveries as delivery_store
 from incidentd.store import incidents as incident_store
 from incidentd.store.engine import Tx
@@ -27,7 +26,7 @@ from incidentd.web.models import (
     incident_number,
 )
 from incidentd.web.op import Call
-from incidentd.web.present import Json, detail_json, entry_json, incident_json, page_json
+from incidentd.web.present import Json, detail_json, entry_json, incident_json, page_json, with_source
 from incidentd.web.problems import Problem, not_found
 from incidentd.workflows import escalate as workflow
 from incidentd.workflows import respond
@@ -64,15 +63,20 @@ async def search(call: Call) -> web.Response:
         limit=query.limit + 1,
     )
 
-    def read(tx: Tx) -> tuple[list[Incident], Mapping[int, Escalation]]:
+    def read(tx: Tx) -> tuple[list[Incident], dict[int, Json]]:
         found = incident_store.search(tx, wanted)
-        return found, escalations.of(tx, [incident.id for incident in found])
+        return found, _shown(tx, found, url)
 
-    found, known = await call.desk.context.store.read(read)
     url = _url(call)
-    return call.answer(
-        page_json(found, query.limit, lambda i: i.id, lambda i: incident_json(i, url, known.get(i.id)))
-    )
+    found, shown = await call.desk.context.store.read(read)
+    return call.answer(page_json(found, query.limit, lambda i: i.id, lambda i: shown[i.id]))
+
+
+def _shown(tx: Tx, found: Sequence[Incident], url: str) -> dict[int, Json]:
+    """Incidents in JSON, by id."""
+    ids = [incident.id for incident in found]
+    climbs, views = escalations.of(tx, ids), reconcile.at_source(tx, ids)
+    return {i.id: with_source(incident_json(i, url, climbs.get(i.id)), views.get(i.id)) for i in found}
 
 
 async def detail(call: Call) -> web.Response:
@@ -95,7 +99,8 @@ def _detail(tx: Tx, number: int, url: str) -> Json:
     told = delivery_store.search(
         tx, state=None, incident_id=number, channel=None, before=None, limit=_DETAIL_LIMIT
     )
-    return detail_json(incident, alerts, told, url, escalations.of(tx, [number]).get(number))
+    shown = detail_json(incident, alerts, told, url, escalations.of(tx, [number]).get(number))
+    return with_source(shown, reconcile.at_source(tx, [number]).get(number))
 
 
 async def timeline_of(call: Call) -> web.Response:
@@ -116,15 +121,16 @@ async def _done(call: Call, work: Callable[[Tx], Done], status: int = 200) -> we
     """Run an action, tell those who wait for changes, and answer the incident as it is now."""
     context = call.desk.context
 
-    def write(tx: Tx) -> tuple[Done, Escalation | None]:
+    def write(tx: Tx) -> tuple[Done, Json]:
         done = work(tx)
-        return done, escalations.of(tx, [done.incident.id]).get(done.incident.id)
+        return done, _shown(tx, [done.incident], url)[done.incident.id]
 
-    done, escalation = await context.store.write(write)
+    url = _url(call)
+    done, shown = await context.store.write(write)
     if done.changes:
         context.changed(done.changes)
     location = f"/api/v1/incidents/{done.incident.id}" if status == 201 else None
-    return call.answer(incident_json(done.incident, _url(call), escalation), status, location=location)
+    return call.answer(shown, status, location=location)
 
 
 async def _act(call: Call, decide: Decide) -> web.Response:

@@ -19,7 +19,14 @@ from incidentd.web.op import LINK, PUBLIC, SIGNED, Call, Op
 
 Json = dict[str, Any]
 _REF: Final = "#/components/schemas/{model}"
-_NAMED: Final = ("/api/v1/incidents", "/api/v1/heartbeats", "/api/v1/schedules", "/calendars/", "/ack/")
+_NAMED: Final = (
+    "/api/v1/incidents",
+    "/api/v1/alerts",
+    "/api/v1/heartbeats",
+    "/api/v1/schedules",
+    "/calendars/",
+    "/ack/",
+)
 """Paths whose part in braces is no number."""
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 _WORDS: Final = {

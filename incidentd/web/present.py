@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from incidentd.domain.at_source import AtSource
 from incidentd.domain.escalation import Escalation
 from incidentd.domain.figures import Row
 from incidentd.domain.incident import Incident
@@ -40,6 +41,7 @@ def incident_json(incident: Incident, public_url: str, escalation: Escalation | 
         "resolve_withheld": incident.resolve_withheld_for,
         "suppressed_by": incident.suppressed_by,
         "flapping": incident.flapping_since is not None,
+        "drill": incident.drill is not None,
         "assigned_to": incident.assigned_to,
         "escalation": escalation_json(escalation, incident.episode),
         "alerts_firing": incident.alerts_firing,
@@ -48,6 +50,21 @@ def incident_json(incident: Incident, public_url: str, escalation: Escalation | 
         "runbook": {"url": incident.runbook_url} if incident.runbook_url else None,
         "url": f"{public_url}/api/v1/incidents/{incident.id}",
     }
+
+
+def with_source(shown: Json, view: AtSource | None) -> Json:
+    """The same incident with what is special about it at its source."""
+    quiet = view is not None and bool(view.silenced_by or view.inhibited)
+    return {
+        **shown,
+        "at_source": at_source_json(view) if view is not None and quiet else None,
+        "still_firing_at_source": view is not None and view.still_firing,
+    }
+
+
+def at_source_json(view: AtSource) -> Json:
+    """What keeps an incident's alerts quiet at their source."""
+    return {"silenced_by": [asdict(silence) for silence in view.silenced_by], "inhibited": view.inhibited}
 
 
 def detail_json(
@@ -100,6 +117,7 @@ def delivery_json(delivery: Delivery) -> Json:
         "last_outcome": delivery.last_verdict,
         "reason": delivery.reason,
         "created_at": delivery.created_at,
+        "first_attempt_at": delivery.first_attempt_at,
         "sent_at": delivery.sent_at,
         "next_attempt_at": delivery.not_before if delivery.state is DeliveryState.PENDING else None,
         "fallback_of": delivery.fallback_of,

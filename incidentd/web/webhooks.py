@@ -30,15 +30,15 @@ Parse = Callable[[bytes, str, datetime], Post]
 
 async def post_alertmanager(call: Call) -> web.Response:
     """Alertmanager's webhook, version 4."""
-    return await _post(call, alertmanager.parse)
+    return await _post(call, "alertmanager", alertmanager.parse)
 
 
 async def post_grafana(call: Call) -> web.Response:
     """Grafana Alerting's webhook, version 1."""
-    return await _post(call, grafana.parse)
+    return await _post(call, "grafana", grafana.parse)
 
 
-async def _post(call: Call, parse: Parse) -> web.Response:
+async def _post(call: Call, sender: str, parse: Parse) -> web.Response:
     context, request = call.desk.context, call.request
     started = context.clock.monotonic()
     source = call.identity.source or context.config.default_source
@@ -52,13 +52,17 @@ async def _post(call: Call, parse: Parse) -> web.Response:
         limit = context.config.server.max_body
         with call.desk.bodies.hold(2 * limit) as held:
             data = await read_body(request, limit, held)
-            post = await _parsed(parse, data, source, context.clock.now())
+            received_at = context.clock.now()
+            post = await _parsed(parse, data, source, received_at)
             receipt = await _committed(call, source, post)
     except Problem as problem:
         if problem.status == 503:
             call.desk.seldom.warn("webhook_refused_503", source=source, why=problem.detail)
         raise
     context.metrics.ingest_seconds.observe(context.clock.monotonic() - started)
+    context.heard.note(source, post.receiver)
+    if context.config.journal.enabled and not context.journal.keep(received_at, source, sender, data):
+        context.metrics.journal_dropped.inc()
     _count(call.desk, source, post, receipt)
     return _receipt(call, post, receipt)
 

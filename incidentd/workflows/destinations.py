@@ -16,6 +16,7 @@ from incidentd.domain.severity import Severity
 from incidentd.store import destinations, incidents, schema
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Ids
+from incidentd.workflows import explain_trail
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules, readable
 
@@ -121,7 +122,8 @@ def _open(ids: Ids, ledger: Ledger, destination: Destination | None) -> None:
         counts=False,
     )
     text = f"channel {channel} is {destination.state}: {error}"
-    data = {"route": incident.route, "notify": list(notify), "channel": channel}
+    trail = explain_trail.routed(rules, labels, severity, decision)
+    data = {"route": incident.route, "notify": list(notify), "channel": channel, "decision": trail}
     ledger.open(incident, Entry("triggered", OURSELVES, text, data), Notice.TRIGGERED)
 
 

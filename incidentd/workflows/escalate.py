@@ -39,7 +39,7 @@ class UnknownUserError(Exception):
 
 
 @dataclass(slots=True)
-class _Climb:
+class Climb:
     """The steps of one transaction."""
 
     ledger: Ledger
@@ -47,7 +47,8 @@ class _Climb:
     changed: list[Escalation] = field(default_factory=list)
 
     @classmethod
-    def of(cls, tx: Tx, rules: Rules, now: datetime) -> _Climb:
+    def of(cls, tx: Tx, rules: Rules, now: datetime) -> Climb:
+        """Of the people who are on duty now."""
         known = overrides.between(tx, now, now + _INSTANT) if rules.paging.schedules else ()
         return cls(Ledger(rules, now), Reach(rules, known, now))
 
@@ -84,7 +85,7 @@ def run_steps(tx: Tx, rules: Rules, now: datetime) -> tuple[Change, ...]:
     found = incidents.free_by_ids(tx, sorted(escalations.due(tx, now, AT_ONCE)))
     # Read under the locks: another replica may have been first.
     known = escalations.of(tx, [incident.id for incident in found])
-    climb = _Climb.of(tx, rules, now)
+    climb = Climb.of(tx, rules, now)
     for incident in found:
         escalation = known[incident.id]
         if not escalation.running or escalation.due_at > now:
@@ -106,7 +107,15 @@ def escalates(incident: Incident, escalation: Escalation | None) -> bool:
 
 def _entry(escalation: Escalation, turn: Turn, reached: Reached, actor: str) -> Entry:
     policy = escalation.policy.name
-    data = {"policy": policy, "step": turn.label, "reason": turn.reason.value, "round": escalation.round + 1}
+    data = {
+        "policy": policy,
+        "step": turn.label,
+        "reason": turn.reason.value,
+        "round": escalation.round + 1,
+        "targets": [str(target) for target in turn.targets],
+        "reached": reached.trail,
+        "failed": reached.failed,
+    }
     if turn.reason is Reason.NOBODY_LEFT:
         text = f"policy {policy} is at its end and {UNANSWERED}: nobody is left to tell"
         return Entry("escalation_exhausted", actor, text, data)
@@ -141,7 +150,7 @@ def escalate(tx: Tx, incident_id: int, actor: str, rules: Rules, now: datetime) 
             detail = f"INC-{incident.id} has no escalation policy for its severity; assign it to somebody"
             raise ActionRefusedError(Refusal.WRONG_STATE, incident.state, detail)
         escalations.start(tx, [escalation], again=[incident.id])
-    climb = _Climb.of(tx, rules, now)
+    climb = Climb.of(tx, rules, now)
     after = climb.step(incident, escalation, actor)
     climb.save(tx)
     return Done(after, tuple(climb.ledger.changes))
@@ -182,7 +191,8 @@ def assign(tx: Tx, incident_id: int, wanted: Assignment, rules: Rules, now: date
     )
     ledger.deliveries += reached.rows
     text = told if not reached.failed else f"{told}; not told: {'; '.join(reached.failed)}"
-    entry = Entry("assigned", wanted.actor, text, {"user": wanted.user, "comment": wanted.comment})
+    data = {"user": wanted.user, "comment": wanted.comment, "reached": reached.trail}
+    entry = Entry("assigned", wanted.actor, text, data)
     after = ledger.apply(Change(evolve(incident, assigned_to=wanted.user), entry))
     ledger.save(tx)
     return Done(after, tuple(ledger.changes))

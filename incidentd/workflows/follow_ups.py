@@ -39,7 +39,7 @@ class FollowUps:
     def of(self, change: Change, incident: Incident) -> Incident:
         """Take the decision `change`; `incident` as it goes on, with its timers."""
         incident = self._timed(incident, change)
-        if incident.escalation is None and incident.assigned_to is None:
+        if incident.escalation is None and incident.assigned_to is None and incident.drill is None:
             return incident
         notice = change.notice
         if notice is not None and notice.delivery_class is DeliveryClass.PAGE:

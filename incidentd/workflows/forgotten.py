@@ -41,11 +41,11 @@ def _remind(ledger: Ledger, incident: Incident) -> None:
     ledger.apply(change)
     reached = Reached()
     reach = Reach(rules, (), now, calm=True)
-    reach.person(reached, incident, _owner(incident, rules), OURSELVES, change.comment, notice=Notice.UPDATED)
+    reach.person(reached, incident, owner(incident, rules), OURSELVES, change.comment, notice=Notice.UPDATED)
     ledger.deliveries += reached.rows
 
 
-def _owner(incident: Incident, rules: Rules) -> str:
+def owner(incident: Incident, rules: Rules) -> str:
     """The user who holds it. By link and in chat their name has more words behind it."""
     holder = (incident.acknowledged_by or "").partition(" ")[0]
     return holder if holder in rules.paging.people else incident.assigned_to or holder

@@ -16,7 +16,7 @@ from incidentd.domain.notification import Notice
 from incidentd.store import heartbeats, incidents, schema
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Ids
-from incidentd.workflows import maintenance
+from incidentd.workflows import explain_trail, maintenance
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules, readable
 
@@ -153,8 +153,7 @@ def _open(tx: Tx, ledger: Ledger, expected: Heartbeat, pulse: Pulse) -> None:
         return
     labels = {"alertname": domain.ALERTNAME, "heartbeat": expected.name}
     labels |= {"source": expected.source} if expected.source else {}
-    decision = rules.route_of(labels, expected.severity)
-    telling = response.Telling(expected.severity, decision.notify, readable(decision), decision.escalation)
+    telling = _telling(rules, expected, labels)
     window = covering(maintenance.in_force(tx, rules, now), labels)
     since = now - rules.reopen_window
     last = [i for i in incidents.resolved_since(tx, [expected.group_key], since) if i.resolved_by == SOURCE]
@@ -178,9 +177,22 @@ def _open(tx: Tx, ledger: Ledger, expected: Heartbeat, pulse: Pulse) -> None:
         started_at=now,
         suppressed_by=window,
     )
-    data = {"route": telling.route, "notify": list(telling.notify), "heartbeat": expected.name}
+    data = {
+        "route": telling.route,
+        "notify": list(telling.notify),
+        "heartbeat": expected.name,
+        "decision": telling.trail,
+    }
     text = _lost(expected, pulse)
     ledger.open(incident, Entry("triggered", OURSELVES, text, data), Notice.TRIGGERED)
+
+
+def _telling(rules: Rules, expected: Heartbeat, labels: Mapping[str, str]) -> response.Telling:
+    decision = rules.route_of(labels, expected.severity)
+    trail = explain_trail.routed(rules, labels, expected.severity, decision)
+    return response.Telling(
+        expected.severity, decision.notify, readable(decision), decision.escalation, trail
+    )
 
 
 def _lost(expected: Heartbeat, pulse: Pulse) -> str:

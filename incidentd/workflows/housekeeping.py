@@ -11,7 +11,7 @@ import structlog
 
 from incidentd.config.people import Retention
 from incidentd.store import deployments as deployment_store
-from incidentd.store import inbound, overrides
+from incidentd.store import drills, inbound, overrides, silences
 from incidentd.store import retention as store_retention
 from incidentd.store.engine import Store, Tx
 from incidentd.store.retention import Walked
@@ -53,6 +53,8 @@ async def housekeep(
     await sweep.emptied(lambda tx: inbound.delete_old(tx, now - inbound.KEPT, ROWS_AT_ONCE))
     await sweep.emptied(lambda tx: deployment_store.delete_old(tx, forgotten, ROWS_AT_ONCE))
     await sweep.emptied(lambda tx: overrides.delete_old(tx, forgotten, ROWS_AT_ONCE))
+    await sweep.emptied(lambda tx: drills.delete_old(tx, forgotten, ROWS_AT_ONCE))
+    await sweep.emptied(lambda tx: silences.delete_old(tx, forgotten, ROWS_AT_ONCE))
     alerts = await sweep.walked(partial(_unplaced, forgotten))
     alerts += await sweep.walked(partial(_abandoned, forgotten))
     if not stopping():

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from incidentd.domain.incident import Change, Entry, Incident, evolve
+from incidentd.domain.incident import Change, Entry, Incident, State, evolve
 from incidentd.domain.notification import DeliveryClass, Notice
-from incidentd.store import incidents, outbox, timeline
+from incidentd.store import incidents, outbox, proofs, silences, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.outbox import NewDelivery
 from incidentd.workflows.follow_ups import FollowUps
@@ -87,11 +87,30 @@ class Ledger:
         incidents.add(tx, list(self.fresh.values()))
         timeline.append(tx, self.entries)
         self.follow_ups.save(tx, self.fresh.keys())
+        silences.end(tx, self._over(), "its incident is resolved", self.now)
+        proofs.acknowledged(tx, self._who_acknowledged(), self.now)
         outbox.enqueue(tx, [*self.deliveries, *self.follow_ups.told(tx, self.deliveries)])
+
+    def _over(self) -> list[int]:
+        """Incidents that are resolved by what was decided."""
+        ended = {c.incident.id for c in self.changes if c.entry is not None and c.entry.kind == "resolved"}
+        # One that fires again within the same batch is not over.
+        return sorted([number for number in ended if not (self.changed.get(number) or self.fresh[number]).open])
+
+    def _who_acknowledged(self) -> list[str]:
+        """The configured people who did: it proves that they can."""
+        actors = [
+            change.entry.actor for change in self.changes if change.entry and _is_acknowledgement(change)
+        ]
+        return [actor for actor in actors if actor in self.rules.paging.people]
 
     def telling(self) -> bool:
         """True if the outbox got something to send at once."""
         return any(row.not_before <= self.now for row in self.deliveries)
+
+
+def _is_acknowledgement(change: Change) -> bool:
+    return change.notice is Notice.ACKNOWLEDGED and change.incident.state is State.ACKNOWLEDGED
 
 
 def touched(ids: Iterable[int | None]) -> tuple[int, ...]:

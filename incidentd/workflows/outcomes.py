@@ -31,7 +31,9 @@ class Outcomes:
             if change.entry is None:
                 continue
             incident = change.incident
-            if change.entry.kind == "triggered":
+            if incident.drill is not None and change.entry.kind not in _ESCALATION:
+                pass  # no figure counts a drill
+            elif change.entry.kind == "triggered":
                 self._opened(incident)
             elif change.notice is Notice.ACKNOWLEDGED:
                 self._acknowledged(incident)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,15 +12,17 @@ from incidentd.domain.correlate import QUIET, RETURNING, Placement, Sighting, co
 from incidentd.domain.incident import SOURCE, Change, Entry, Incident, State, evolve
 from incidentd.domain.notification import Notice
 from incidentd.domain.response import Telling
+from incidentd.domain.routing import RoutingDecision
 from incidentd.domain.severity import Severity
 from incidentd.store import alerts as alert_store
 from incidentd.store import schema
 from incidentd.store.alerts import OccurrenceRecord
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Ids
+from incidentd.workflows import explain_trail
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import readable
-from incidentd.workflows.working import Workbench, Working
+from incidentd.workflows.working import Bench, Numbers, Workbench, Working
 
 _TITLE = 300
 """Longest title and service stored on an incident, in characters."""
@@ -49,8 +51,8 @@ class Placing:
     """Places the occurrences of one batch. Incidents are loaded once, decided in order, written by the ledger."""
 
     ledger: Ledger
-    ids: Ids
-    bench: Workbench
+    ids: Numbers
+    bench: Bench
     roaming: dict[int, set[int]]
     """Alert -> the incidents it was part of, as far as counting needs it: only of alerts that may come back."""
 
@@ -59,7 +61,7 @@ class Placing:
         """Read every incident the batch can concern, in a constant number of statements."""
         wanted = [s for s in sighted if s.sighting not in QUIET]
         groups = list(dict.fromkeys([s.group for s in wanted if s.sighting is not Sighting.ENDED]))
-        bench = Workbench(tx, ledger)
+        bench = Workbench(ledger, tx=tx)
         if wanted:
             # Incidents that this very batch opens need no loading: the bench knows them from then on.
             known = [(s.previous.incident_id, s.sighting) for s in wanted if s.previous is not None]
@@ -67,7 +69,7 @@ class Placing:
             bench.load(groups, ids, {i for i, sighting in known if i and sighting in RETURNING})
         return cls(ledger, Ids(tx, schema.incidents, len(groups)), bench, _roaming(tx, bench, wanted))
 
-    def place_post(self, seen: Sequence[Sighted], truncated: int) -> None:
+    def place_post(self, seen: Sequence[Sighted], truncated: int | None) -> None:
         """Place the alerts of one post, then settle the incidents it concerned."""
         for s in seen:
             if s.sighting in QUIET:
@@ -76,7 +78,8 @@ class Placing:
                 self._end(s)
             else:
                 self._start(s)
-        self._heed_truncation(seen, truncated)
+        if truncated is not None:
+            self._heed_truncation(seen, truncated)
         self.bench.end_post()
 
     # -- an occurrence begins ---------------------------------------------------------------------------------
@@ -173,7 +176,11 @@ class Placing:
 
     def _telling(self, s: Sighted) -> Telling:
         decision = self.ledger.rules.route_of(s.alert.labels, s.severity)
-        return Telling(s.severity, decision.notify, readable(decision), decision.escalation)
+        trail = self._trail(s, decision)
+        return Telling(s.severity, decision.notify, readable(decision), decision.escalation, trail)
+
+    def _trail(self, s: Sighted, decision: RoutingDecision) -> dict[str, object]:
+        return explain_trail.of_alert(self.ledger.rules, s.alert, s.severity, s.sighting, decision)
 
     def _open(self, s: Sighted, *, held: bool) -> Working:
         now, alert = self.ledger.now, s.alert
@@ -196,8 +203,10 @@ class Placing:
             suppressed_by=maintenance.covering(self.bench.windows, alert.labels),
             runbook_url=alert.annotations.get("runbook_url") or None,
         )
-        entry = _triggered(alert, incident, decision.reason.value)
-        work = self.bench.take(self.ledger.open(incident, entry, None if held else Notice.TRIGGERED))
+        incident = self.bench.aimed(incident)
+        entry = _triggered(alert, incident, decision.reason.value, self._trail(s, decision))
+        opened = self.ledger.open(incident, entry, None if held else Notice.TRIGGERED)
+        work = self.bench.take(self.bench.opened(opened))
         work.told = not held
         return work
 
@@ -239,7 +248,7 @@ class Placing:
             bench.touch(work)
 
 
-def _roaming(tx: Tx, bench: Workbench, wanted: Sequence[Sighted]) -> dict[int, set[int]]:
+def _roaming(tx: Tx, bench: Bench, wanted: Sequence[Sighted]) -> dict[int, set[int]]:
     """Alerts that may come back to an incident they have left -> where they were, of those they may be placed into.
 
     An alert that stays with its incident is not looked up: the usual case costs no statement.
@@ -265,17 +274,19 @@ def _roaming(tx: Tx, bench: Workbench, wanted: Sequence[Sighted]) -> dict[int, s
     return known
 
 
-def _triggered(alert: Alert, incident: Incident, reason: str) -> Entry:
+def _triggered(alert: Alert, incident: Incident, reason: str, trail: Mapping[str, object]) -> Entry:
     text, window = f"{alert.name} fires", incident.suppressed_by
-    if incident.held_until is not None:
-        text += ": it had been reported ended before, so it is held"
-    data = {
+    data: dict[str, object] = {
         "fingerprint": alert.fingerprint,
         "starts_at": alert.starts_at.isoformat(),
         "route": incident.route,
         "notify": list(incident.notify),
         "reason": reason,
+        explain_trail.DECISION: trail,
     }
+    if incident.held_until is not None:
+        text += ": it had been reported ended before, so it is held"
+        data["held_until"] = incident.held_until.isoformat()
     if window is not None:
         text, data = f"{text}; suppressed: maintenance {window}", {**data, "suppressed_by": window}
     return Entry("triggered", SOURCE, text, data)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from incidentd.domain.contact import Urgency, calls
+from incidentd.domain.contact import Call, Person, Urgency, calls
 from incidentd.domain.escalation import Kind, Target
 from incidentd.domain.incident import OURSELVES, Incident
 from incidentd.domain.notification import Notice
-from incidentd.domain.schedule import Override, on_duty
+from incidentd.domain.schedule import Duty, Override, on_duty
 from incidentd.store.outbox import NewDelivery
 from incidentd.workflows.rules import Rules
 
@@ -26,11 +26,21 @@ class Reached:
     """As people read it: ``alice (schedule primary)``."""
     failed: list[str] = field(default_factory=list)
     """Why a target is nobody: ``nobody is on duty in schedule primary``."""
+    trail: list[dict[str, object]] = field(default_factory=list)
+    """Each person who was meant: by which target, how they are told and when, and what they are not told over."""
 
     @property
     def nobody(self) -> bool:
         """Not one of the targets could be reached, so there is nothing to wait for."""
         return not self.whom
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """Why somebody is meant by a schedule."""
+
+    schedule: str
+    duty: Duty
 
 
 @dataclass(slots=True)
@@ -42,7 +52,7 @@ class Reach:
     now: datetime
     calm: bool = False
     """Nothing of it is urgent, whatever the severity."""
-    duty: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    duty: dict[str, Duty] = field(default_factory=dict)
 
     def targets(self, incident: Incident, targets: Iterable[Target], actor: str, comment: str) -> Reached:
         """Page all of `targets` about `incident`."""
@@ -64,7 +74,7 @@ class Reach:
         actor: str,
         comment: str,
         *,
-        because: str = "",
+        because: OnCall | None = None,
         notice: Notice = Notice.ESCALATED,
     ) -> None:
         """Tell one person, as urgently as the severity asks."""
@@ -78,7 +88,8 @@ class Reach:
         made = calls(person, urgency, self.now)
         # Somebody who wants to hear nothing of this urgency is no gap: the next one is not told earlier for it.
         silent = "" if made else f", who is told nothing of {urgency} urgency"
-        reached.whom.append(f"{name}{f' ({because})' if because else ''}{silent}")
+        reached.whom.append(f"{name}{f' (schedule {because.schedule})' if because else ''}{silent}")
+        reached.trail.append(_trail(person, because, urgency, made))
         for call in made:
             row = self._row(incident, call.channel, call.target, notice, actor, comment, call.at)
             self._add(reached, row, name)
@@ -89,11 +100,12 @@ class Reach:
             reached.failed.append(f"schedule {name} is not configured")
             return
         if name not in self.duty:
-            self.duty[name] = on_duty(schedule, self.overrides, self.now).people
-        if not self.duty[name]:
+            self.duty[name] = on_duty(schedule, self.overrides, self.now)
+        duty = self.duty[name]
+        if not duty.people:
             reached.failed.append(f"nobody is on duty in schedule {name}")
-        for person in self.duty[name]:
-            self.person(reached, incident, person, actor, comment, because=f"schedule {name}")
+        for person in duty.people:
+            self.person(reached, incident, person, actor, comment, because=OnCall(name, duty))
 
     def _channel(self, reached: Reached, incident: Incident, name: str, actor: str, comment: str) -> None:
         targets = self.rules.targets.get(name)
@@ -126,3 +138,21 @@ class Reach:
         place = (row.channel, row.target)
         if all((known.channel, known.target) != place for known in reached.rows):
             reached.rows.append(replace(row, person=person))
+
+
+def _trail(
+    person: Person, because: OnCall | None, urgency: Urgency, made: Sequence[Call]
+) -> dict[str, object]:
+    told = {call.channel for call in made}
+    skipped = [contact.channel for contact in person.contacts if contact.channel not in told]
+    return {
+        "person": person.name,
+        "schedule": because.schedule if because else None,
+        "duty": {"why": because.duty.why.value, "by": because.duty.by} if because else None,
+        "urgency": urgency.value,
+        "calls": [
+            {"channel": c.channel, "target": c.target, "at": c.at.isoformat(), "waits": c.waits.value}
+            for c in made
+        ],
+        "skipped": list(dict.fromkeys(skipped)),
+    }

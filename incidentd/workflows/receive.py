@@ -13,19 +13,20 @@ from datetime import datetime
 from itertools import chain
 
 from incidentd.domain.alert import Alert
-from incidentd.domain.correlate import Sighting, group_key, sight
-from incidentd.domain.incident import Change
+from incidentd.domain.correlate import QUIET, Sighting, group_key, sight
+from incidentd.domain.incident import RECONCILE, Change, Entry
 from incidentd.ingest.types import Quarantined
 from incidentd.store import alerts as alert_store
 from incidentd.store import incidents, quarantine, schema
 from incidentd.store.alerts import AlertRecord, OccurrenceRecord
-from incidentd.store.codec import dumps
+from incidentd.store.codec import dumps, loads
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Ids
 from incidentd.workflows.heartbeats import Signs
 from incidentd.workflows.ledger import Ledger, touched
 from incidentd.workflows.placing import Placing, Sighted
 from incidentd.workflows.rules import Rules
+from incidentd.workflows.working import Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,10 @@ class Submission:
     request_id: str
     alerts: tuple[Alert, ...]
     quarantined: tuple[Quarantined, ...] = ()
-    truncated: int = 0
-    """How many alerts the sender says it cut from this body."""
+    truncated: int | None = 0
+    """How many alerts the sender says it cut from this body; None: it is no body of the sender's."""
+    remark: str = ""
+    """What the timeline adds of incidents that it changes: how the alerts were found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,12 @@ class Reception:
 
 
 @dataclass(slots=True)
-class _Book:
+class Book:
     """The alert side of the transaction: records by identity, and what is to be written of them."""
 
     rules: Rules
     now: datetime
-    ids: Ids
+    ids: Numbers
     known: dict[tuple[str, str], AlertRecord] = field(default_factory=dict)
     fresh: list[AlertRecord] = field(default_factory=list)
     changed: dict[int, AlertRecord] = field(default_factory=dict)
@@ -167,6 +170,11 @@ class _Book:
     def _keep(self, occurrence: OccurrenceRecord) -> None:
         self.occurrences[occurrence.alert_id, occurrence.starts_at] = occurrence
 
+    def firing_labels(self, incident_id: int) -> list[dict[str, str]]:
+        """The labels of each alert held in memory that fires in this incident."""
+        mine = [r for r in self.known.values() if r.current.incident_id == incident_id and r.current.firing]
+        return [loads(record.labels) for record in mine]
+
     def save(self, tx: Tx) -> None:
         """Write the alerts and their occurrences, which know their incidents by now."""
         alert_store.insert_new(tx, self.fresh)
@@ -179,7 +187,7 @@ class _Book:
 
 def receive(tx: Tx, posts: Sequence[Submission], rules: Rules, now: datetime) -> Reception:
     """Take a batch of posts: the unit of work behind the alert webhooks. Idempotent per occurrence and status."""
-    book = _Book(rules, now, Ids(tx, schema.alerts, sum([len(post.alerts) for post in posts])))
+    book = Book(rules, now, Ids(tx, schema.alerts, sum([len(post.alerts) for post in posts])))
     groups = [_groups(post, rules) for post in posts]
     incidents.lock_groups(tx, chain.from_iterable(groups))
     book.load(tx, posts)
@@ -191,6 +199,8 @@ def receive(tx: Tx, posts: Sequence[Submission], rules: Rules, now: datetime) ->
     receipts = []
     for post, seen in zip(posts, sighted, strict=True):
         placing.place_post(seen, post.truncated)
+        if post.remark:
+            _remark(placing, seen, post.remark)
         receipts.append(_receipt(seen))
     book.save(tx)
     ledger.save(tx)
@@ -198,6 +208,15 @@ def receive(tx: Tx, posts: Sequence[Submission], rules: Rules, now: datetime) ->
         bad = [(item.where, item.reason.value, item.raw) for item in post.quarantined]
         quarantine.add(tx, post.source, post.request_id, bad, now)
     return Reception(tuple(receipts), tuple(ledger.changes), ledger.telling(), bool(ledger.entries))
+
+
+def _remark(placing: Placing, seen: Sequence[Sighted], text: str) -> None:
+    """Note on the incidents that the post changed how its alerts were found."""
+    for incident_id in touched([s.occurrence.incident_id for s in seen if s.sighting not in QUIET]):
+        work = placing.bench.by_id(incident_id)
+        if work is not None:
+            work.incident = placing.ledger.note(work.incident, Entry("reconciled", RECONCILE, text))
+            placing.ledger.put(work.incident)
 
 
 def _groups(post: Submission, rules: Rules) -> list[str]:

@@ -17,6 +17,7 @@ from incidentd.store import deliveries, incidents, schema, timers
 from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Ids
+from incidentd.workflows import explain_trail
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules, readable
 
@@ -112,7 +113,12 @@ def declare(tx: Tx, declared: Declaration, rules: Rules, now: datetime) -> Done:
         declared_by=declared.actor,
     )
     text = f"declared by {declared.actor}" + (f": {declared.description}" if declared.description else "")
-    data = {"route": incident.route, "notify": list(decision.notify), "description": declared.description}
+    data = {
+        "route": incident.route,
+        "notify": list(decision.notify),
+        "description": declared.description,
+        "decision": explain_trail.routed(rules, labels, declared.severity, decision),
+    }
     ledger = Ledger(rules, now)
     opened = ledger.open(incident, Entry("triggered", declared.actor, text, data), Notice.TRIGGERED)
     ledger.save(tx)

@@ -9,14 +9,17 @@ from datetime import datetime, timedelta
 from incidentd.config import Config
 from incidentd.config.heartbeats import expected_of
 from incidentd.domain.alert import Alert
+from incidentd.domain.drill import Plan
 from incidentd.domain.flapping import Flapping
 from incidentd.domain.heartbeat import Heartbeat
 from incidentd.domain.incident import OURSELVES, Incident
 from incidentd.domain.maintenance import Calendar, Window
 from incidentd.domain.matcher import Matcher
 from incidentd.domain.notification import DeliveryClass, Notice
+from incidentd.domain.reconcile import Policy
 from incidentd.domain.routing import Route, RoutingDecision, decide
 from incidentd.domain.severity import Severity, SeverityRules
+from incidentd.domain.silence import Policy as Silencing
 from incidentd.store.outbox import NewDelivery
 from incidentd.workflows.paging import Paging, paging_of
 
@@ -47,6 +50,13 @@ class Rules:
     """Those of the configuration."""
     calendar: Calendar = field(default_factory=Calendar, compare=False)
     flapping: Flapping = field(default_factory=Flapping)
+    reconcile: Mapping[str, Policy] = field(default_factory=dict)
+    """By name, the sources whose Alertmanagers are asked."""
+    drills: tuple[Plan, ...] = ()
+    """Those that come by plan."""
+    silencing: Silencing = field(default_factory=Silencing)
+    alertmanagers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Source name -> the addresses of its Alertmanagers; only of sources that have some."""
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """True for a dead-man's switch such as Watchdog."""
@@ -113,6 +123,14 @@ def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]]) -> Rules:
         flapping=config.grouping.flapping.rules,
         maintenance=tuple([each.window for each in config.maintenance]),
         paging=paging_of(config, targets),
+        reconcile={name: s.reconcile.policy for name, s in config.sources.items() if s.reconciled},
+        drills=tuple([each.plan(name) for name, each in config.drills.items()]),
+        silencing=config.silences.policy,
+        alertmanagers={
+            name: tuple([member.url for member in s.alertmanagers])
+            for name, s in config.sources.items()
+            if s.alertmanagers
+        },
     )
 
 

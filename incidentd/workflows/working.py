@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from incidentd.domain import flapping, heartbeat, response
 from incidentd.domain.incident import SOURCE, Change, Entry, Incident, evolve
@@ -13,12 +14,20 @@ from incidentd.domain.notification import Notice
 from incidentd.store import heartbeats
 from incidentd.store import incidents as store
 from incidentd.store.engine import Tx
-from incidentd.workflows import maintenance
+from incidentd.workflows import drill_opening, maintenance
 from incidentd.workflows.ledger import Ledger
 
 _NAMED = 10
 """How many members one timeline entry names; the rest is a number."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Numbers(Protocol):
+    """Hands out the numbers of rows before they are written."""
+
+    def take(self) -> int:
+        """The next number."""
+        ...
 
 
 @dataclass(slots=True)
@@ -52,10 +61,9 @@ class Working:
 
 
 @dataclass(slots=True)
-class Workbench:
-    """Incidents by id and by group. What is decided about them goes to the ledger."""
+class Bench:
+    """Incidents by id and by group, held in memory. What is decided about them goes to the ledger."""
 
-    tx: Tx
     ledger: Ledger
     known: dict[int, Working] = field(default_factory=dict)
     open: dict[str, int] = field(default_factory=dict)
@@ -68,36 +76,19 @@ class Workbench:
     """Maintenance that holds now."""
     touched: dict[int, None] = field(default_factory=dict)
     """Incidents that the current post concerns."""
+    gone: str = ""
+    """Why alerts end although their source does not say so; empty for a post of the source."""
 
-    def load(self, groups: Sequence[str], ids: set[int], returning: set[int]) -> None:
-        """Read the incidents of a batch in a constant number of statements.
+    def aimed(self, incident: Incident) -> Incident:
+        """A new incident as it is to open: a drill is marked."""
+        return drill_opening.marked(incident)
 
-        `groups`: of occurrences that begin; `ids`: where known occurrences are; `returning`: those of `ids` that
-        may be reopened.
-        """
-        self.windows = maintenance.in_force(self.tx, self.ledger.rules, self.ledger.now)
-        if self.ledger.rules.expected:
-            self.silent = heartbeats.silent(self.tx)
-        self._take_all(store.open_by_group(self.tx, groups) if groups else ())
-        self._take_all(store.by_ids(self.tx, sorted(ids - self.known.keys())))
-        # After a change of `grouping.by` an occurrence's own incident stands under another key than its alert now
-        # has, and reopening it must not make that key's second open incident.
-        own = {
-            work.incident.group_key
-            for i, work in self.known.items()
-            if i in returning and not work.incident.open
-        }
-        strays = sorted(own.difference(groups))
-        if strays:
-            self._take_all(store.open_by_group(self.tx, strays))
-        closed = [group for group in groups if group not in self.open]
-        if closed:
-            since = self.ledger.now - self.ledger.rules.reopen_window
-            self._take_all(store.resolved_since(self.tx, closed, since))
+    def opened(self, incident: Incident) -> Incident:
+        """A new incident with what follows from its being a drill; nothing, in memory."""
+        return incident
 
     def load_ids(self, ids: set[int]) -> None:
-        """Read further incidents."""
-        self._take_all(store.by_ids(self.tx, sorted(ids - self.known.keys())))
+        """Make sure that these are known, if there is more than what is held in memory."""
 
     def _take_all(self, incidents: Iterable[Incident]) -> None:
         for incident in incidents:
@@ -184,7 +175,54 @@ class Workbench:
         if incident.flapping_since is not None:
             rules = self.ledger.rules.flapping
             return flapping.withheld(incident, rules, now, administrative=work.administrative)
-        return response.ended_by_source(incident, now, over, administrative=work.administrative)
+        return response.ended_by_source(
+            incident, now, over, administrative=work.administrative, gone=self.gone
+        )
+
+
+@dataclass(slots=True)
+class Workbench(Bench):
+    """The incidents of one transaction, read from the store."""
+
+    tx: Tx = field(kw_only=True)
+
+    def load(self, groups: Sequence[str], ids: set[int], returning: set[int]) -> None:
+        """Read the incidents of a batch in a constant number of statements.
+
+        `groups`: of occurrences that begin; `ids`: where known occurrences are; `returning`: those of `ids` that
+        may be reopened.
+        """
+        self.windows = maintenance.in_force(self.tx, self.ledger.rules, self.ledger.now)
+        if self.ledger.rules.expected:
+            self.silent = heartbeats.silent(self.tx)
+        self._take_all(store.open_by_group(self.tx, groups) if groups else ())
+        self._take_all(store.by_ids(self.tx, sorted(ids - self.known.keys())))
+        # After a change of `grouping.by` an occurrence's own incident stands under another key than its alert now
+        # has, and reopening it must not make that key's second open incident.
+        own = {
+            work.incident.group_key
+            for i, work in self.known.items()
+            if i in returning and not work.incident.open
+        }
+        strays = sorted(own.difference(groups))
+        if strays:
+            self._take_all(store.open_by_group(self.tx, strays))
+        closed = [group for group in groups if group not in self.open]
+        if closed:
+            since = self.ledger.now - self.ledger.rules.reopen_window
+            self._take_all(store.resolved_since(self.tx, closed, since))
+
+    def aimed(self, incident: Incident) -> Incident:
+        """A new incident as it is to open: a drill is marked, and tells those whom it was asked for."""
+        return drill_opening.aimed(self.tx, incident)
+
+    def opened(self, incident: Incident) -> Incident:
+        """A new incident, with the people paged whom a drill is for."""
+        return incident if incident.drill is None else drill_opening.opened(self.tx, self.ledger, incident)
+
+    def load_ids(self, ids: set[int]) -> None:
+        """Read further incidents."""
+        self._take_all(store.by_ids(self.tx, sorted(ids - self.known.keys())))
 
 
 def _resolved_later(a: Incident, b: Incident) -> bool:

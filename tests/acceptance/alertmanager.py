@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,27 @@ class Alertmanager:
             part = list(alerts[start : start + _BATCH])
             async with self._session.post(f"{self.url}/api/v2/alerts", json=part) as response:
                 assert response.status == 200, await response.text()
+
+    async def silence(self, by: str, comment: str, seconds: float = 600, **labels: str) -> str:
+        """Silence what has these labels; the silence's id."""
+        assert self._session is not None
+        now = datetime.now(UTC)
+        body = {
+            "matchers": [{"name": name, "value": value, "isRegex": False} for name, value in labels.items()],
+            "startsAt": now.isoformat(),
+            "endsAt": (now + timedelta(seconds=seconds)).isoformat(),
+            "createdBy": by,
+            "comment": comment,
+        }
+        async with self._session.post(f"{self.url}/api/v2/silences", json=body) as response:
+            assert response.status == 200, await response.text()
+            return str((await response.json())["silenceID"])
+
+    async def expire(self, silence: str) -> None:
+        """End a silence."""
+        assert self._session is not None
+        async with self._session.delete(f"{self.url}/api/v2/silence/{silence}") as response:
+            assert response.status == 200, await response.text()
 
     async def failures(self) -> float:
         """How many posts to the receiver failed."""

@@ -139,7 +139,7 @@ async def client_of(process: Process, token: str = "") -> AsyncIterator[Client]:
         await client.close()
 
 
-async def run(*arguments: str, cwd: Path) -> tuple[int, str]:
+async def run(*arguments: str, cwd: Path, seconds: float = 30) -> tuple[int, str]:
     """Run `incidentd ARGUMENTS` to its end: exit status, and standard output and error together."""
     process = await asyncio.create_subprocess_exec(
         *command(*arguments),
@@ -150,7 +150,7 @@ async def run(*arguments: str, cwd: Path) -> tuple[int, str]:
         env=environment(),
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(seconds):
             said, _ = await process.communicate()
     except TimeoutError:
         process.kill()

@@ -94,7 +94,7 @@ def test_the_body_has_the_documented_fields() -> None:
     assert body["timestamp"] == "2026-11-20T10:15:00Z"
     assert " ".join(body["data"]["incident"]) == (
         "id ref title state severity service group_key labels opened_at acknowledged_at acknowledged_by"
-        " resolved_at resolved_by snoozed_until resolve_withheld suppressed_by flapping assigned_to"
+        " resolved_at resolved_by snoozed_until resolve_withheld suppressed_by flapping drill assigned_to"
         " alerts_firing alerts_total reopen_count runbook url"
     )
     assert " ".join(body["data"]["alerts"][0]) == (

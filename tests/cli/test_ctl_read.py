@@ -113,6 +113,19 @@ def test_show_tells_the_route_who_is_told_and_what_the_sender_cut(run: Run, serv
     assert "warning" not in run("show", "12").output
 
 
+def test_show_tells_what_its_alertmanagers_say_of_it(run: Run, server: FakeServer) -> None:
+    silence = {"id": "s", "created_by": "alice", "comment": "disk\x07swap", "ends_at": "2026-11-21T10:04:00Z"}
+    bare = {"id": "9571a0de", "created_by": "", "comment": "", "ends_at": None}
+    server.incidents[12] = incident(at_source={"silenced_by": [silence, bare], "inhibited": True})
+    said = " ".join(run("show", "12").stdout.split())
+    assert "silenced at its source, inhibited at its source" in said
+    assert "by alice until 2026-11-21" in said
+    assert "by 9571a0de" in said
+    assert "\x07" not in said
+    server.incidents[12] = incident(state="resolved", still_firing_at_source=True)
+    assert "resolved, still firing at its source" in run("show", "12").stdout
+
+
 def test_an_unknown_incident_is_exit_code_5(run: Run) -> None:
     result = run("show", "99")
     assert result.exit_code == 5

@@ -68,14 +68,9 @@ def test_channels_and_alerts_that_no_route_reaches_are_warned_about(tmp_path: Pa
     ]
 
 
-def test_alertmanagers_are_noted_and_not_asked_yet(tmp_path: Path) -> None:
-    text = "sources: {a: {}, b: {alertmanagers: ['http://am:9093']}}"
-    assert _warnings(tmp_path, text) == [
-        (
-            "sources.b.alertmanagers: the first is used in links to silences; "
-            "asking them is not acted upon by this version"
-        )
-    ]
+def test_reconciling_with_nobody_is_warned_about(tmp_path: Path) -> None:
+    text = "sources: {a: {reconcile: {every: 2m}}, b: {alertmanagers: ['http://am:9093'], reconcile: {every: 2m}}}"
+    assert _warnings(tmp_path, text) == ["sources.a.reconcile: without alertmanagers there is nobody to ask"]
 
 
 def test_sections_of_later_versions_are_warned_about(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ async def test_a_lease_that_ran_out_keeps_the_passengers(office: Office) -> None
 
     def dies(tx: object) -> None:
         now = office.clock.now()
-        leases.lease(tx, [carrier], "dead", now + timedelta(seconds=25))  # type: ignore[arg-type]
+        leases.lease(tx, [carrier], "dead", now + timedelta(seconds=25), now=now)  # type: ignore[arg-type]
 
     await office.store.write(dies)
     await office.later(24)

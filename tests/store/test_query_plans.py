@@ -115,7 +115,7 @@ def delivery(tx: Tx) -> None:
     spent = ["ann", "bob"]
     for half in (True, False):
         rows += outbox.claimable(tx, "console", pages=half, now=NOW + DAY, limit=10, exhausted=spent)
-        leases.lease(tx, [row.id for row in rows], "me", NOW + DAY)
+        leases.lease(tx, [row.id for row in rows], "me", NOW + DAY, now=NOW)
         outbox.is_due(tx, "console", pages=half, now=NOW, exhausted=spent)
         outbox.next_due(tx, "console", pages=half, now=NOW)
     numbers = [row.incident_id for row in rows]

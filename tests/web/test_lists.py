@@ -104,7 +104,7 @@ async def _kill(daemon: Daemon, number: int) -> None:
     now = daemon.clock.now()
 
     def work(tx: Tx) -> None:
-        leases.lease(tx, [number], "worker", now + timedelta(minutes=1))
+        leases.lease(tx, [number], "worker", now + timedelta(minutes=1), now=now)
         leases.settle(
             tx,
             [

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from incidentd.channels.words.addresses import links
 from incidentd.channels.words.safe import MAX_TITLE, clock, cut, span, tidy, tidy_lines, when
+from incidentd.domain.drill import titled
 from incidentd.domain.notification import DeliveryClass, Message, Notice
 from incidentd.domain.severity import Severity
 
@@ -39,7 +40,9 @@ class Fact(NamedTuple):
 def title(message: Message, limit: int = MAX_TITLE) -> str:
     """What it is about on one line: the operator's title, else that of the (first) incident."""
     own = tidy(message.texts.title or "", limit) if message.texts is not None else ""
-    return own or tidy(message.incident.title, limit) or "(no title)"
+    text = own or tidy(message.incident.title, limit) or "(no title)"
+    # Whatever the operator's words leave out, this they do not.
+    return cut(titled(text), limit) if message.incident.drill else text
 
 
 def headline(message: Message, limit: int = MAX_TITLE) -> str:
@@ -72,6 +75,8 @@ def firing(message: Message) -> str:
 
 def who(message: Message) -> str:
     """Who did it or why it happened: ``by alice``, ``all alerts ended``; empty if that is plain."""
+    if message.actor == "reconcile":
+        return "all alerts are gone at their source"
     if message.actor in {"source", "incidentd"}:
         return _BY_SOURCE.get(message.notice, "") if message.actor == "source" else ""
     return f"by {tidy(message.actor, 80)}" if message.actor.strip() else ""
