@@ -20,6 +20,7 @@ _COMMANDS = {
     "check-database": "admin",
     "healthcheck": "healthcheck",
     "token": "token",
+    "import": "importing",
 }
 
 EPILOG = """\b
@@ -43,7 +44,9 @@ class _Lazy(click.Group):
         if module is None:
             return None
         loaded = importlib.import_module(f"incidentd.cli.{module}")
-        command: click.Command = getattr(loaded, cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        # `import` is a word of Python's own, so that command has an underscore behind it.
+        command: click.Command = getattr(loaded, f"{name}_" if name == "import" else name)
         return command
 
 

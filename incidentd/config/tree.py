@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue, model_validator
 from incidentd.channels.base import ChannelConfig, discover
 from incidentd.config.alerts import Grouping, SeverityMap, Source
 from incidentd.config.database import Database
+from incidentd.config.digest import EMAIL, Digest
 from incidentd.config.escalation import Acknowledgement, Escalation, SelfCheck
 from incidentd.config.heartbeats import Ping
 from incidentd.config.maintenance import MaintenanceWindow
@@ -72,6 +73,8 @@ class Config(Section):
     """Who is on duty when, by name."""
     escalation: Mapping[Slug, Escalation] = {}
     """What happens while nobody answers, by name."""
+    digest: Digest | None = None
+    """When what interrupts nobody is mailed, all together. Absent: it is mailed at once."""
     acknowledgement: Acknowledgement = Acknowledgement()
     """How long an acknowledgement holds, and when who holds it is reminded."""
     self_check: SelfCheck = SelfCheck()
@@ -101,6 +104,11 @@ class Config(Section):
         """The schedules by name, as the domain reads them, with the leave of their users."""
         leave = {name: user.leave for name, user in self.users.items() if user.leave is not None}
         return {name: schedule.plan(name, leave) for name, schedule in self.schedules.items()}
+
+    @property
+    def mail_channels(self) -> tuple[str, ...]:
+        """Names of the e-mail channels."""
+        return tuple([name for name, channel in self.channels.items() if channel.kind == EMAIL])
 
     @property
     def default_source(self) -> str:

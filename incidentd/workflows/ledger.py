@@ -11,6 +11,7 @@ from incidentd.domain.notification import DeliveryClass, Notice
 from incidentd.store import incidents, outbox, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.outbox import NewDelivery
+from incidentd.workflows.digest import in_digest, once
 from incidentd.workflows.follow_ups import FollowUps
 from incidentd.workflows.rules import Rules
 
@@ -77,6 +78,7 @@ class Ledger:
             incident = evolve(incident, update_queued=False)
         actor = change.entry.actor if change.entry else "source"
         told = self.rules.deliveries(incident, notice, actor, change.comment, self.now)
+        told = in_digest(incident, told, self.rules.paging, self.now)
         self.deliveries += [row for row in told if row.channel != change.source_channel]
         return incident
 
@@ -87,7 +89,7 @@ class Ledger:
         incidents.add(tx, list(self.fresh.values()))
         timeline.append(tx, self.entries)
         self.follow_ups.save(tx, self.fresh.keys())
-        outbox.enqueue(tx, [*self.deliveries, *self.follow_ups.told(tx, self.deliveries)])
+        outbox.enqueue(tx, [*once(tx, self.deliveries), *self.follow_ups.told(tx, self.deliveries)])
 
     def telling(self) -> bool:
         """True if the outbox got something to send at once."""
