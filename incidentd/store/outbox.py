@@ -158,7 +158,10 @@ _hurry = Prepared(
         .where(
             among(_d.incident_id, "ids", postgresql=pg),
             _PENDING,
-            _d["class"] == sa.literal_column("'close'"),
+            sa.or_(
+                _d["class"] == sa.literal_column("'close'"),
+                _d.notice == sa.literal_column(f"'{Notice.MISSED.value}'"),
+            ),
             _d.not_before > sa.bindparam("now"),
         )
         .values(not_before=sa.bindparam("now"))
