@@ -18,8 +18,8 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
 
 FROM python:3.12-slim
 # A fixed uid, so that a volume's owner can be set from outside; no shell, no home to write to.
-RUN groupadd --system --gid 10001 incidentd \
- && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin incidentd \
+RUN groupadd --gid 10001 incidentd \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin incidentd \
  && install -d -o incidentd -g incidentd -m 0750 /data
 COPY --from=build /opt/incidentd /opt/incidentd
 COPY config/docker.yaml /etc/incidentd/incidentd.yaml

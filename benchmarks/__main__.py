@@ -12,7 +12,17 @@ from pathlib import Path
 
 from benchmarks.report import BenchError, Options, Row, as_json, machine, table
 
-BENCHES = ("intake", "big_body", "stored", "footprint", "first_page", "storm", "escalation", "replay", "reconcile")
+BENCHES = (
+    "intake",
+    "big_body",
+    "stored",
+    "footprint",
+    "first_page",
+    "storm",
+    "escalation",
+    "replay",
+    "reconcile",
+)
 """Modules of this folder with a `run(options)`, in the order they run."""
 
 

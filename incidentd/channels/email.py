@@ -21,6 +21,7 @@ from incidentd.fields import Duration, Secret
 
 _PORTS = {"implicit": 465, "starttls": 587, "none": 25}
 _GRACE = 1.0
+_SHUTTING_DOWN = 421
 _MUST_LOG_IN = 530
 _EXCEEDED = 552
 _TOO_BIG = {"5.2.3", "5.3.4"}
@@ -138,7 +139,14 @@ _REMEDY = {
 def _refused(stage: Stage, reply: Reply) -> Outcome:
     verdict = _verdict(stage, reply) if reply.permanent else Verdict.RETRY
     said = f"{reply.code} {reply.enhanced}".strip()
-    return Outcome(verdict, str(reply.code), f"{_REMEDY[verdict]} ({stage.name.lower()}: {said})")
+    detail = f"{_REMEDY[verdict]} ({stage.name.lower()}: {said})"
+    return Outcome(verdict, str(reply.code), detail, of_target=_about_mailbox(stage, reply))
+
+
+def _about_mailbox(stage: Stage, reply: Reply) -> bool:
+    """Greylisted or full, say: a relay that shuts down or has no room for anything says so at this stage too."""
+    about_relay = reply.code == _SHUTTING_DOWN or reply.enhanced.startswith("4.3.")
+    return stage is Stage.RECIPIENT and not reply.permanent and not about_relay
 
 
 def _verdict(stage: Stage, reply: Reply) -> Verdict:
@@ -246,5 +254,6 @@ CHANNEL = Channel(
         "to": ["ops@example.com"],
     },
     open=_open,
+    personal=True,
     rate=_RATE,
 )

@@ -23,11 +23,13 @@ from incidentd.channels.words import (
     plain,
     state_line,
 )
-from incidentd.domain.notification import Message
+from incidentd.domain.notification import Message, Notice
 
 _ALERTS_SHOWN = 30
 _ALERT_WIDTH = 600
 _INCIDENTS_SHOWN = 100
+_DIGEST_SHOWN, _DIGEST_WIDTH = 501, 200
+"""All of them: nothing else tells of them."""
 _NOT_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
@@ -61,7 +63,7 @@ def mail(message: Message, sender: Address, to: Address, domain: str) -> EmailMe
     delivery = _NOT_ID.sub("-", message.delivery_id)
     found["Message-ID"] = f"<{delivery}@{domain}>"
     # The thread's root was never sent: so threads hold even when the first mail was lost.
-    thread = f"storm-{delivery}" if message.bundle else f"incident-{message.incident.id}"
+    thread = f"storm-{delivery}" if message.many else f"incident-{message.incident.id}"
     root = f"<{thread}@{domain}>"
     found["In-Reply-To"] = root
     found["References"] = root
@@ -91,7 +93,9 @@ def _acknowledge(message: Message) -> Link | None:
 
 
 def _listed(message: Message) -> tuple[AlertLine, ...]:
-    """The alerts of one incident, or the incidents of a storm."""
+    """The alerts of one incident, or the incidents of a storm or a digest."""
+    if message.notice is Notice.DIGEST:
+        return alert_lines(message, _DIGEST_SHOWN, _DIGEST_WIDTH)
     return alert_lines(message, _INCIDENTS_SHOWN if message.bundle else _ALERTS_SHOWN, _ALERT_WIDTH)
 
 
@@ -108,13 +112,13 @@ def _text(message: Message) -> str:
     parts = [headline(message), state_line(message), ""]
     parts += [f"{act.text}: {act.href}", ""] if act else []
     parts += [f"{fact.name}: {fact.value}" for fact in facts(message)]
-    if message.bundle:
+    if message.many:
         parts += ["", *(_incident(line) for line in shown)]
     elif shown:
         parts += ["", "Alerts:", *(_alert(line) for line in shown)]
     if more := more_alerts(message, len(shown)):
         parts.append(f"- {more}")
-    if not message.bundle:  # each incident of the list has its link
+    if not message.many:  # each incident of the list has its link
         parts += ["", *(f"{link.text}: {link.href}" for link in links(message))]
     return "\n".join(parts) + "\n"
 
@@ -129,17 +133,17 @@ def _alert(line: AlertLine) -> str:
 
 def _html(message: Message) -> str:
     shown = _listed(message)
-    state = message.incident.state
+    state = message.incident.state if message.notice is not Notice.DIGEST else "info"
     return _template().render(
         headline=headline(message),
         state=state_line(message),
         color=_COLOR.get(state) or _COLOR[message.incident.severity],
         acknowledge=_acknowledge(message),
-        storm=bool(message.bundle),
+        storm=message.many,
         facts=facts(message),
         alerts=shown,
         more=more_alerts(message, len(shown)),
-        links=() if message.bundle else links(message),
+        links=() if message.many else links(message),
     )
 
 

@@ -176,6 +176,7 @@ def _details(message: Message) -> dict[str, Any]:
     if more := more_alerts(message, len(shown)):
         alerts.append(more)
     details: dict[str, Any] = {fact.name.lower().replace(" ", "_"): fact.value for fact in facts(message)}
+    details["alert_count"] = details.pop("alerts")
     return {
         "notice": message.notice.value,
         **details,

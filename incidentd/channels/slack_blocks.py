@@ -173,7 +173,9 @@ def _button(text: str, action: str, **more: str) -> Block:
 def _alert(line: AlertLine) -> str:
     mark = ":small_red_triangle:" if line.firing else ":white_check_mark:"
     source = _fitting([line.link] if line.link is not None else [], _ALERT_LINK)
-    return " ".join([mark, f"*{escape(line.name)}*", escape(line.summary), f"_{line.since}_", *source])
+    return " ".join(
+        [mark, f"*{escape(line.name)}*", escape(line.summary), f"_{escape(line.since)}_", *source]
+    )
 
 
 def _end(message: Message, shown: int | None) -> list[Block]:

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import orjson
@@ -26,7 +27,7 @@ from incidentd.channels.base import (
     retry_after,
     scrubbed,
 )
-from incidentd.channels.words import cut, encodable
+from incidentd.channels.words import cut, encodable, web_link
 from incidentd.domain.notification import AlertView, IncidentView, Message, Notice, Outcome, Verdict
 from incidentd.fields import Secret, SecretUrl, origin
 
@@ -34,6 +35,7 @@ MAX_BODY = 20_000
 """Bytes: Standard Webhooks recommends payloads under 20 KB."""
 _SHORT = 300
 _FEW = 20
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
 _OVERLOADED = frozenset({502, 504})
@@ -101,7 +103,7 @@ def _body(message: Message) -> bytes:
     """The full facts if they fit, else shortened texts and as many alerts as fit."""
     if not message.minimal and _length(message) <= MAX_BODY:
         alerts = [_alert(alert, message.incident.id, _exact) for alert in message.alerts]
-        body = _pack(message, _incident(message.incident, _exact), alerts)
+        body = _pack(message, _incident(message.incident, _exact), alerts, _silence(message))
         if len(body) <= MAX_BODY:
             return body
     incident = _incident(message.incident, _shortened)
@@ -123,14 +125,27 @@ def _length(message: Message) -> int:
     return sum(len(name) + len(value) for texts in labels for name, value in texts.items())
 
 
-def _pack(message: Message, incident: Mapping[str, object], alerts: list[dict[str, object]]) -> bytes:
-    data: dict[str, object] = {"incident": incident, "alerts": alerts}
+def _silence(message: Message) -> Mapping[str, object]:
+    """The address of Alertmanager's form for a silence; nothing else says it."""
+    link = web_link("Silence", message.incident.silence_url or "")
+    return {"silence_url": link.href} if link is not None else {}
+
+
+def _pack(
+    message: Message,
+    incident: Mapping[str, object],
+    alerts: list[dict[str, object]],
+    more: Mapping[str, object] = _NOTHING,
+) -> bytes:
+    data: dict[str, object] = {"incident": incident, "alerts": alerts, **more}
     if (missing := message.incident.alerts_total - len(alerts)) > 0:
         data["alerts_truncated"] = missing
     notice = message.notice
     if notice is Notice.MISSED:
+        data["missed_page"] = True
+    if notice in {Notice.MISSED, Notice.DIGEST}:
         # Not a step of the incident's own life, so no type of its own: receivers switch on those.
-        notice, data["missed_page"] = Notice.UPDATED, True
+        notice = Notice.UPDATED
     if message.fallback_of is not None:
         data["fallback_of"] = message.fallback_of
     return orjson.dumps({"type": f"incident.{notice}", "timestamp": _time(message.at), "data": data})

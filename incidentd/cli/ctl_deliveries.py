@@ -110,11 +110,20 @@ def delivery_table(items: list[_Json], now: datetime) -> output.Table:
             "CLASS": lambda d: d.get("class"),
             "STATE": lambda d: d.get("state"),
             "TRIES": lambda d: d.get("attempts"),
-            "CREATED": lambda d: when(d.get("created_at"), now),
-            "NEXT": lambda d: when(d.get("next_attempt_at"), now) if d.get("attempts") else "",
+            # What waits by a rule counts as created when it may leave.
+            "CREATED": lambda d: "" if _later(d, now, "created_at") else when(d.get("created_at"), now),
+            "NEXT": lambda d: (
+                when(d.get("next_attempt_at"), now) if d.get("attempts") or _later(d, now) else ""
+            ),
             "WHY": _why,
         },
     )
+
+
+def _later(delivery: _Json, now: datetime, key: str = "next_attempt_at") -> bool:
+    """Whether it waits for its time: a digest, the end of quiet hours, a contact rule."""
+    at = output.parse_time(delivery.get(key))
+    return at is not None and at > now
 
 
 def _dead_table(items: list[_Json], now: datetime) -> output.Table:
@@ -137,6 +146,8 @@ def _dead_table(items: list[_Json], now: datetime) -> output.Table:
 
 def _why(delivery: _Json) -> str:
     said = [delivery.get("reason") or delivery.get("last_error")]
+    if delivery.get("notice") == "digest" and delivery.get("state") == "pending":
+        said.append("waits for the digest")
     if first := delivery.get("fallback_of"):
         said.append(f"in place of {first}")
     if carrier := delivery.get("bundled_in"):

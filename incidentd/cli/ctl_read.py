@@ -154,7 +154,10 @@ def _fields(incident: _Json, now: datetime) -> list[tuple[str, object]]:
         ("severity", clean(incident.get("severity"))),
         ("service", clean(incident.get("service"))),
         ("opened", at("opened")),
-        ("acknowledged", at("acknowledged")),
+        (
+            "acknowledged",
+            ": ".join(filter(None, (at("acknowledged"), clean(incident.get("acknowledged_comment"))))),
+        ),
         ("snoozed until", when(incident.get("snoozed_until"), now)),
         ("silenced at source", _silence_lines(incident, now)),
         ("resolved", at("resolved")),

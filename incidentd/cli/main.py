@@ -25,6 +25,7 @@ _COMMANDS = {
     "route-test": "route_test",
     "replay": "replay",
     "journal": "replay",
+    "import": "importing",
 }
 
 EPILOG = """\b
@@ -48,7 +49,9 @@ class _Lazy(click.Group):
         if module is None:
             return None
         loaded = importlib.import_module(f"incidentd.cli.{module}")
-        command: click.Command = getattr(loaded, cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        # `import` is a word of Python's own, so that command has an underscore behind it.
+        command: click.Command = getattr(loaded, f"{name}_" if name == "import" else name)
         return command
 
 

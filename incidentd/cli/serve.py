@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import gc
 import signal
 from pathlib import Path
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from incidentd.app import Daemon
     from incidentd.config import Config, LoadedConfig
 
+_M_ARENA_MAX = -8
+"""In glibc's malloc.h."""
+
 
 @click.command()
 @config_option
@@ -29,6 +34,7 @@ def serve(config_path: Path, host: str | None, port: int | None) -> None:
 
     SIGHUP reloads the configuration; a bad one is reported and the running one stays in force.
     """
+    _share_arenas()
     loaded = load_or_fail(config_path)
     raise SystemExit(asyncio.run(_serve(loaded, config_path, host, port)))
 
@@ -80,6 +86,13 @@ def _on_signals(daemon: Daemon, stop: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+def _share_arenas() -> None:
+    # By default glibc gives the database's threads heaps of their own (mallopt(3), M_ARENA_MAX), and what one of them
+    # has freed serves no other: a tenth of the memory with 10,000 open incidents. Other C libraries have no mallopt.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _tune_garbage_collection() -> None:

@@ -1,9 +1,10 @@
-"""Who may act from chat: what is unclear about it, and what deserves a warning."""
+"""Who may act from outside: what is unclear about it, and what deserves a warning."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from incidentd.channels.pagerduty import PagerDutyConfig
 from incidentd.channels.slack import SlackConfig
 from incidentd.config.document import Document
 from incidentd.config.people import NOT_ACTED_UPON
@@ -25,6 +26,22 @@ def unclear_users(config: Config, document: Document) -> Iterator[Problem]:
             path = ("users", name, "slack")
             what = f"is the same as users.{first}.slack; accepted: a member ID of their own for each"
             yield Problem(dotted(path), what, document.line(path))
+
+
+def unclear_senders(config: Config, document: Document) -> Iterator[Problem]:
+    """Secrets of PagerDuty's webhooks by which it could not be told which channel an event came from."""
+    seen: dict[str, tuple[str, int]] = {}
+    for name, channel in config.channels.items():
+        secrets = channel.webhook_secrets if isinstance(channel, PagerDutyConfig) else ()
+        for index, secret in enumerate(secrets):
+            other, place = seen.setdefault(secret.get_secret_value(), (name, index))
+            if other != name:
+                path: KeyPath = ("channels", name, "webhook_secrets", index)
+                what = (
+                    f"is the same as channels.{other}.webhook_secrets.{place}; "
+                    "accepted: a subscription with a secret of its own for each channel"
+                )
+                yield Problem(dotted(path), what, document.line(path))
 
 
 def idle_sections(config: Config) -> Iterator[str]:

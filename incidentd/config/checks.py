@@ -23,6 +23,8 @@ def broken_references(document: Document) -> Iterator[Problem]:
         for index, name in enumerate(_list(route.get("notify"))):
             yield from _unknown(document, (*path, "notify", index), name, channels, "channel")
         yield from _unknown(document, (*path, "escalation"), route.get("escalation"), escalations, "policy")
+    for index, name in enumerate(_list(_mapping(_mapping(raw).get("digest")).get("channels"))):
+        yield from _unknown(document, ("digest", "channels", index), name, channels, "channel")
     for name, channel in _mapping(_mapping(raw).get("channels")).items():
         others = tuple(other for other in channels if other != name)
         for index, other in enumerate(_list(_mapping(channel).get("fallback"))):
@@ -65,6 +67,8 @@ def warnings(config: Config) -> Iterator[str]:
     yield from _channel_warnings(config)
     yield from idle_sections(config)
     yield from paging_warnings(config)
+    if config.digest is not None:
+        yield from config.digest.idle(config.mail_channels)
     for name, source in config.sources.items():
         if not source.alertmanagers and "reconcile" in source.model_fields_set:
             yield f"sources.{name}.reconcile: without alertmanagers there is nobody to ask"

@@ -16,7 +16,7 @@ from incidentd.domain.hours import Hours as DomainHours
 from incidentd.domain.severity import Severity
 from incidentd.fields import Duration, SecretUrl, Slug
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def _clock(value: object) -> time:
@@ -64,7 +64,7 @@ class Hours(Section):
     @property
     def hours(self) -> DomainHours:
         """The same for the domain."""
-        days = frozenset(_DAYS.index(day) for day in self.days)
+        days = frozenset(DAYS.index(day) for day in self.days)
         return DomainHours(self.time_zone, self.from_, self.to, days, self.outside)
 
 

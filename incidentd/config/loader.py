@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from incidentd.config.callers import unclear_users
+from incidentd.config.callers import unclear_senders, unclear_users
 from incidentd.config.checks import broken_references, duplicate_tokens, warnings
 from incidentd.config.document import Document, parse
 from incidentd.config.explain import explain
@@ -68,6 +68,7 @@ def _validated(document: Document, reader: SecretReader) -> tuple[Config | None,
         *problems,
         *duplicate_tokens(config, document),
         *unclear_users(config, document),
+        *unclear_senders(config, document),
         *unfit_contacts(config, document),
         *ambiguous_heartbeats(config, document),
     ]

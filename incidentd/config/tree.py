@@ -13,6 +13,7 @@ from incidentd.channels.base import ChannelConfig, discover
 from incidentd.config.alerts import Grouping, SeverityMap, Source
 from incidentd.config.database import Database
 from incidentd.config.drills import DrillPlan
+from incidentd.config.digest import EMAIL, Digest
 from incidentd.config.escalation import Acknowledgement, Escalation, SelfCheck
 from incidentd.config.heartbeats import Ping
 from incidentd.config.journal import Journal
@@ -77,6 +78,8 @@ class Config(Section):
     """Who is on duty when, by name."""
     escalation: Mapping[Slug, Escalation] = {}
     """What happens while nobody answers, by name."""
+    digest: Digest | None = None
+    """When what interrupts nobody is mailed, all together. Absent: it is mailed at once."""
     acknowledgement: Acknowledgement = Acknowledgement()
     """How long an acknowledgement holds, and when who holds it is reminded."""
     drills: Mapping[Slug, DrillPlan] = {}
@@ -110,6 +113,11 @@ class Config(Section):
         """The schedules by name, as the domain reads them, with the leave of their users."""
         leave = {name: user.leave for name, user in self.users.items() if user.leave is not None}
         return {name: schedule.plan(name, leave) for name, schedule in self.schedules.items()}
+
+    @property
+    def mail_channels(self) -> tuple[str, ...]:
+        """Names of the e-mail channels."""
+        return tuple([name for name, channel in self.channels.items() if channel.kind == EMAIL])
 
     @property
     def default_source(self) -> str:

@@ -32,15 +32,19 @@ def seated(
 ) -> list[Seat]:
     """Who leaves, out of `rows` in their order: at most `limit`, and of each target as many as it takes now.
 
-    The first ones go alone. With `together`, those that find no seat ride with the last one to their target that
-    says the same; what neither fits waits. Incidents in `followed_up` have a message of their own already, which
-    has to be kept true, so they do not ride. A repeat keeps the riders of its first attempt and gets no new ones.
+    A digest is one message. Of all else the first ones go alone. With `together`, those that find no seat ride with
+    the last one to their target that says the same; what neither fits waits. Incidents in `followed_up` have a
+    message of their own already, which has to be kept true, so they do not ride. A repeat keeps the riders of its
+    first attempt and gets no new ones.
     """
     seats: list[Seat] = []
     used: dict[str, int] = {}
     open_seats: dict[tuple[str, Notice, bool], Seat] = {}
     for row in rows:
         fit = together and _can_ride(row, followed_up)
+        if fit and row.notice is Notice.DIGEST and (bus := open_seats.get(_line(row))):
+            bus.riders.append(row)
+            continue
         left = tokens(row.target) - used.get(row.target, 0)
         if left > 0 and len(seats) >= limit:
             continue  # the next claim has a seat of its own for it
@@ -63,6 +67,8 @@ def _line(row: Delivery) -> tuple[str, Notice, bool]:
 def _can_ride(row: Delivery, followed_up: Container[int]) -> bool:
     # Not by its attempts: one that was leased and given back unstarted may have riders of its own.
     fresh = not row.generation and not row.minimal
+    if row.notice is Notice.DIGEST:
+        return fresh
     if row.person is not None:  # who is told in person has no thread to be kept true
         return fresh and (row.notice in _TOGETHER or row.notice is Notice.ESCALATED)
     return fresh and row.notice in _TOGETHER and row.incident_id not in followed_up

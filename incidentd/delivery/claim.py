@@ -16,13 +16,15 @@ from incidentd.delivery.message import Claimed
 from incidentd.delivery.traits import Traits
 from incidentd.delivery.unneeded import Closed, needless_close, too_late, withheld
 from incidentd.domain.incident import Entry, Incident
-from incidentd.domain.notification import MAX_ALERTS_SHOWN, DeliveryClass, DeliveryState
-from incidentd.store import alert_views, incidents, leases, outbox, pages, references, timeline
+from incidentd.domain.notification import MAX_ALERTS_SHOWN, DeliveryClass, DeliveryState, Notice
+from incidentd.domain.severity import Severity
+from incidentd.store import alert_views, digests, incidents, leases, outbox, pages, references, timeline
 from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Tx
 
 _NEWER = "a later message tells the newest state"
 _NO_INCIDENT = "its incident was deleted"
+_NEWEST_COUNTS = frozenset({DeliveryClass.STATE, DeliveryClass.DIGEST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def claim(tx: Tx, taking: Taking) -> Claim:
     )
     if not rows:
         return Claim()
+    rows = _one_digest(tx, rows, taking)
     updates = outbox.open_updates(tx, taking.channel, _incidents_of(rows))
     rows = _not_behind(rows, updates)
     ids = _incidents_of(rows)
@@ -95,6 +98,16 @@ def claim(tx: Tx, taking: Taking) -> Claim:
     return result
 
 
+def _one_digest(tx: Tx, rows: list[Delivery], taking: Taking) -> list[Delivery]:
+    """`rows` with the digest of one mailbox, all of it: it is one message. Others are taken right after."""
+    first = next((row for row in rows if row.notice is Notice.DIGEST), None)
+    if first is None:
+        return rows
+    others = [row for row in rows if row.notice is not Notice.DIGEST]
+    priority = first.delivery_class.priority(Severity.INFO)
+    return [*others, *digests.due(tx, taking.channel, priority, taking.now, first.target, 1 + MOST)]
+
+
 def _incidents_of(rows: Sequence[Delivery]) -> list[int]:
     return sorted({row.incident_id for row in rows})
 
@@ -112,7 +125,7 @@ def _not_behind(rows: Sequence[Delivery], updates: Sequence[Delivery]) -> list[D
 
 
 def _closed(tx: Tx, rows: Sequence[Delivery], found: Mapping[int, Incident], taking: Taking) -> list[Closed]:
-    followed = outbox.followed(tx, [row.id for row in rows if row.delivery_class is DeliveryClass.STATE])
+    followed = outbox.followed(tx, [row.id for row in rows if row.delivery_class in _NEWEST_COUNTS])
     snoozed = [i.id for i in found.values() if i.snoozed_until is not None]
     snoozers = timeline.last_actors(tx, snoozed, "snoozed") if snoozed else {}
     closing = [row.incident_id for row in rows if row.delivery_class is DeliveryClass.CLOSE]

@@ -139,7 +139,8 @@ class _Round:
 
 def _next(channel: str, told: Collection[str], plan: Plan, broken: Collection[str]) -> str | None:
     left = [name for name in plan.lists.get(channel, ()) if name not in told and name in plan.targets]
-    return next((name for name in left if name not in broken), None)
+    # If all of them are broken it waits at each: whichever works again first tells it.
+    return next((name for name in left if name not in broken), next(iter(left), None))
 
 
 def _stand_ins(

@@ -179,8 +179,8 @@ class Line:
             claimed, instance=env.instance, public_url=env.public_url, alertmanagers=env.plan().alertmanagers
         )
         if self.traits.personal and env.ack_links and notes.is_page(row) and claimed.incident.open:
-            # Of when it was written: every attempt says the same.
-            args = (row.incident_id, row.episode, row.target, row.created_at, message.delivery_id)
+            # Of when it was written, or put back by a person: every attempt says the same.
+            args = (row.incident_id, row.episode, row.target, row.waiting_since, message.delivery_id)
             message = replace(message, acknowledge_url=env.ack_links.url(*args))
         return replace(message, texts=texts_for(self.traits.texts, message))
 
@@ -238,7 +238,6 @@ class Line:
             last_accepted_at=now if up else self._health.last_accepted_at,
             failures=0 if up else self._health.failures + 1,
         )
-        self._env.metrics.channel_up.labels(self._channel).set(1 if up else 0)
 
 
 def _checked(outcome: Outcome) -> Outcome:

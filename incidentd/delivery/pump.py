@@ -228,6 +228,7 @@ class Pump:
         self._gate.written([outcome for _, outcome in finished], recorded.destination)
         for one in settled:
             report.of_attempt(self._env.metrics, one, ours=one.delivery.id in recorded.ours)
+        report.of_riders(self._env.metrics, recorded.riders, now)
         report.of_fallback(self._env.metrics, recorded.fell_back)
         if recorded.noted or any(one.dead for one in settled):
             self._env.noted()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
@@ -10,7 +11,7 @@ from incidentd.delivery import notes
 from incidentd.delivery.fallback import FellBack
 from incidentd.delivery.settle import Settled, said
 from incidentd.delivery.unneeded import Closed
-from incidentd.domain.notification import DeliveryState
+from incidentd.domain.notification import DeliveryState, Verdict
 from incidentd.metrics import Metrics
 from incidentd.store.deliveries import Delivery
 
@@ -26,9 +27,7 @@ def of_attempt(metrics: Metrics, settled: Settled, *, ours: bool) -> None:
         log.warning("delivery_result_late", outcome=settlement.verdict, **facts)
     elif settlement.state is DeliveryState.SENT:
         log.info("delivery_sent", code=settled.outcome.code, **facts)
-        if notes.is_page(delivery):
-            waited = (settlement.at - delivery.waiting_since).total_seconds()
-            metrics.page_delivery_seconds.labels(delivery.channel).observe(max(waited, 0.0))
+        _time(metrics, delivery, settlement.at)
     elif settled.dead:
         _given_up(metrics, delivery, settlement.reason or "")
     else:
@@ -40,6 +39,13 @@ def of_attempt(metrics: Metrics, settled: Settled, *, ours: bool) -> None:
             retry_at=retry_at,
             **facts,
         )
+
+
+def of_riders(metrics: Metrics, riders: Sequence[Delivery], now: datetime) -> None:
+    """Rows told of in the message of another, which was accepted: each counts, the log has the message alone."""
+    for rider in riders:
+        _count(metrics, rider, Verdict.OK.value)
+        _time(metrics, rider, now)
 
 
 def of_closed(metrics: Metrics, closed: Sequence[Closed]) -> None:
@@ -76,6 +82,12 @@ def _given_up(metrics: Metrics, delivery: Delivery, reason: str) -> None:
         log.error("page_missed", reason=reason, **_facts(delivery))
     else:
         log.warning("delivery_dead", reason=reason, **_facts(delivery))
+
+
+def _time(metrics: Metrics, delivery: Delivery, sent_at: datetime) -> None:
+    if notes.is_page(delivery):
+        waited = (sent_at - delivery.waiting_since).total_seconds()
+        metrics.page_delivery_seconds.labels(delivery.channel).observe(max(waited, 0.0))
 
 
 def _count(metrics: Metrics, delivery: Delivery, outcome: str) -> None:

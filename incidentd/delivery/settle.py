@@ -127,6 +127,8 @@ class Recorded:
     destination: Destination
     """How it is doing now."""
     fell_back: FellBack
+    riders: tuple[Delivery, ...] = ()
+    """Rows that were told of in messages of others, which were accepted."""
 
     @property
     def noted(self) -> bool:
@@ -152,7 +154,7 @@ def record(
     references.save(
         tx, [_reference(s) for s in counting if s.outcome.reference is not None and not s.bundled]
     )
-    _let_riders_off(tx, counting)
+    riders = _let_riders_off(tx, counting)
     sent = [s.delivery for s in counting if s.settlement.state is DeliveryState.SENT]
     proofs.delivered(tx, [(d.channel, d.person, d.incident_id) for d in sent if notes.is_page(d)], now)
     notes.write_missed(tx, [(s.delivery, s.settlement.reason or "") for s in counting if s.dead], now)
@@ -164,12 +166,12 @@ def record(
         for s in counting
         if hopeless(s.outcome, s.delivery, dead=s.dead)
     ]
-    return Recorded(ours, destination, fall_back(tx, lost, plan, now))
+    return Recorded(ours, destination, fall_back(tx, lost, plan, now), tuple(riders))
 
 
 def of_destination(outcome: Outcome, delivery: Delivery) -> bool:
     """True if `outcome` says how the destination as a whole is doing: the address of one person may be wrong."""
-    return delivery.person is None or outcome.verdict is not Verdict.TARGET_GONE
+    return delivery.person is None or not (outcome.of_target or outcome.verdict is Verdict.TARGET_GONE)
 
 
 def _reference(s: Settled) -> Reference:
@@ -177,11 +179,14 @@ def _reference(s: Settled) -> Reference:
     return Reference(s.delivery.incident_id, s.delivery.channel, s.delivery.episode, value)
 
 
-def _let_riders_off(tx: Tx, counting: Sequence[Settled]) -> None:
+def _let_riders_off(tx: Tx, counting: Sequence[Settled]) -> list[Delivery]:
+    """End what rode in a message that was accepted, and free what rode in one that never will be; the former."""
     buses = [s for s in counting if s.bundled]
     sent = [s for s in buses if s.settlement.state is DeliveryState.SENT]
+    riders = pages.riders_of(tx, [s.delivery.id for s in sent])
     pages.arrived(tx, [(s.delivery.id, s.settlement.verdict, s.settlement.at) for s in sent])
     pages.set_down(tx, [s.delivery.id for s in buses if s.dead])
+    return riders
 
 
 def follow(tx: Tx, known: Destination, outcomes: Sequence[Outcome], plan: Plan, now: datetime) -> Destination:

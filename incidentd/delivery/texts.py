@@ -23,10 +23,10 @@ _parsed = functools.lru_cache(maxsize=256)(parse)
 def texts_for(configured: TextsConfig | None, message: Message) -> Texts | None:
     """`configured` filled in for `message`; None where the built-in words are to be said.
 
-    Those are said of a storm, for the operator's are about one incident, in the minimal form, and if filling in
-    fails: an odd text must never keep a page from leaving.
+    Those are said of a storm and in a digest, for the operator's are about one incident, in the minimal form, and if
+    filling in fails: an odd text must never keep a page from leaving.
     """
-    if configured is None or message.bundle or message.minimal:
+    if configured is None or message.many or message.minimal:
         return None
     try:
         values = _values(message)

@@ -7,7 +7,6 @@ comes back when its lease ends.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -135,16 +134,13 @@ class Worker:
         """
         old = self._open(senders, traits or {}, alertmanagers or {})
         self._keeper.changed(old)
-        for name, line in old.items():
-            task = asyncio.create_task(self._retire(name, line), name="delivery-retire")
+        for line in old.values():
+            task = asyncio.create_task(self._retire(line), name="delivery-retire")
             self._retiring[task] = line
             task.add_done_callback(self._retiring.pop)
 
-    async def _retire(self, name: str, line: Line) -> None:
+    async def _retire(self, line: Line) -> None:
         await line.end(None)
-        if name not in self._lines:
-            with contextlib.suppress(KeyError):  # it never sent anything
-                self._env.metrics.channel_up.remove(name)
 
     async def stop(self, seconds: float) -> bool:
         """Take nothing more, wait for sends under way, close all senders, hand back the rest, within `seconds`.

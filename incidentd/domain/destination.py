@@ -74,6 +74,8 @@ def after(
     if verdict is Verdict.THROTTLED:
         asked = THROTTLE_PAUSE if outcome.retry_after is None else outcome.retry_after
         return _worse(known, DestinationState.THROTTLED, error, now, min(asked, MAX_RETRY_AFTER))
+    if outcome.of_target and not only_target:
+        return known
     if verdict not in _ITS_FAULT or known.state is DestinationState.BROKEN:
         return known
     failures = known.failures + 1

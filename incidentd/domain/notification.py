@@ -24,6 +24,8 @@ class Notice(enum.StrEnum):
     """A page came too late to wake anybody for it: what happened is told, without paging."""
     RESOLVED = "resolved"
     REOPENED = "reopened"
+    DIGEST = "digest"
+    """What need not interrupt anybody, begun or over: told with its like at a fixed time."""
 
     @property
     def delivery_class(self) -> DeliveryClass:
@@ -44,6 +46,8 @@ class DeliveryClass(enum.StrEnum):
     """Acknowledge and resolve at the vendor."""
     META = "meta"
     """About deliveries themselves."""
+    DIGEST = "digest"
+    """Waits for its time, and is superseded by whatever tells the same place earlier."""
 
     def priority(self, severity: Severity) -> int:
         """Lower is claimed first. `PAGES` are those of pages, the critical ones first."""
@@ -61,6 +65,7 @@ _CLASS = {
     Notice.RESOLVED: DeliveryClass.CLOSE,
     Notice.UPDATED: DeliveryClass.STATE,
     Notice.MISSED: DeliveryClass.LOG,
+    Notice.DIGEST: DeliveryClass.DIGEST,
 }
 PAGES = (0, 1)
 """First and last priority of pages."""
@@ -70,6 +75,7 @@ _PRIORITY = {
     DeliveryClass.META: 3,
     DeliveryClass.STATE: 4,
     DeliveryClass.LOG: 4,
+    DeliveryClass.DIGEST: 5,
 }
 
 
@@ -117,6 +123,8 @@ class Outcome:
     """What the vendor asked for, if it did."""
     reference: Mapping[str, str] | None = None
     """What later messages of the same incident need (Slack's channel and ts); stored per incident and channel."""
+    of_target: bool = False
+    """A failure of this target alone: others of the channel, behind the same door, are not concerned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +217,11 @@ class Message:
     """The operator's own words for this message, rendered; None for the built-in ones."""
     fallback_of: str | None = None
     """The channel that could not tell it, if this one stands in for it."""
+
+    @property
+    def many(self) -> bool:
+        """It lists incidents, and not the alerts of one: a storm, or a digest even of one alone."""
+        return bool(self.bundle) or self.notice is Notice.DIGEST
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,10 +46,11 @@ POLICIES: Mapping[DeliveryClass, RetryPolicy] = {
     DeliveryClass.STATE: RetryPolicy(timedelta(seconds=5), timedelta(minutes=5), timedelta(hours=6)),
     DeliveryClass.LOG: RetryPolicy(timedelta(seconds=5), timedelta(minutes=5), timedelta(hours=6)),
     DeliveryClass.META: RetryPolicy(timedelta(seconds=5), timedelta(minutes=5), timedelta(hours=6)),
+    DeliveryClass.DIGEST: RetryPolicy(timedelta(seconds=5), timedelta(minutes=5), timedelta(hours=24)),
 }
 """A page is hurried, and given up only after a day: while an incident is open and nobody has acknowledged it, a
 vendor's outage of some hours must not end in silence. A close has a day too, for a vendor that never hears of it
-keeps an alert open."""
+keeps an alert open, and so has a digest, for nothing else tells what stands in it."""
 
 
 def next_attempt(

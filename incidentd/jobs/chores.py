@@ -134,7 +134,7 @@ class Chores:
     async def watch_heartbeats(self) -> None:
         """Open and resolve incidents about heartbeats, and settle what was withheld because of them."""
         now, rules = self.clock.now(), self.rules()
-        since = self.listening.at(now)
+        since = self.listening.at(now, self.store.refusals)
         try:
             if await self.store.read_now(lambda tx: heartbeats.watch_due(tx, rules, since, now)):
                 self.changed(await self.store.write(lambda tx: heartbeats.watch(tx, rules, since, now)))

@@ -75,6 +75,8 @@ class Store:
         work is then tried once more. Raises `StoreUnavailableError` if the SQLite file cannot be used.
         """
         self.url = sa.make_url(url)
+        self.refusals = 0
+        """How often a write was not taken: what somebody wanted to say then was not heard."""
         self.postgresql = self.url.get_backend_name() == "postgresql"
         self._on_full = on_full
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -107,10 +109,14 @@ class Store:
         refuses the values, and whatever `work` itself raises, after a rollback.
         """
         self._check_open()
-        if self._thread is not None:
-            loop = asyncio.get_running_loop()
-            return await asyncio.shield(loop.run_in_executor(self._thread, self._write_sqlite, work))
-        return await self._shielded(self._write_postgresql(work))
+        try:
+            if self._thread is not None:
+                loop = asyncio.get_running_loop()
+                return await asyncio.shield(loop.run_in_executor(self._thread, self._write_sqlite, work))
+            return await self._shielded(self._write_postgresql(work))
+        except StoreUnavailableError:
+            self.refusals += 1
+            raise
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Run `query` in a read-only snapshot, after those that were asked before and are slow.

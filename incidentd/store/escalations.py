@@ -27,6 +27,8 @@ _d = schema.deliveries.c
 # A literal, not a parameter: only so does the partial index fit.
 _RUNNING = sa.text("escalations.ended_at IS NULL")
 _SECOND = timedelta(seconds=1)
+ON_ITS_WAY = timedelta(minutes=10)
+"""How long a page may wait and still prove that somebody is being told."""
 
 _insert = insert(schema.escalations)
 _due = Prepared(
@@ -122,7 +124,8 @@ class Doubtful:
 def doubtful(tx: Tx, overdue: datetime, limit: int) -> list[Doubtful]:
     """Incidents that name a policy, that nobody has acknowledged, snoozed, held or suppressed, and that stand still.
 
-    They have neither a step due after `overdue`, nor a page on its way, nor been told to the end.
+    They have neither a step due after `overdue`, nor a page on its way (one that waits for longer than
+    `ON_ITS_WAY` reaches nobody), nor been told to the end.
     """
     e, same = schema.escalations, _e.episode == _i.episode
     goes_on = sa.and_(same, _RUNNING, _e.due_at > micros(overdue))
@@ -131,6 +134,7 @@ def doubtful(tx: Tx, overdue: datetime, limit: int) -> list[Doubtful]:
         _d.incident_id == _i.id,
         _d["class"] == "page",
         sa.text("deliveries.state IN ('pending', 'leased')"),
+        sa.func.coalesce(_d.retried_at, _d.created_at) > micros(overdue - ON_ITS_WAY),
     )
     query = (
         sa.select(_i.id, _i.severity, _i.escalation.label("named"), _i.episode.label("now"), e)

@@ -92,6 +92,20 @@ def cancel(tx: Tx, number: int, actor: str, now: datetime) -> None:
     )
 
 
+def delete_old(tx: Tx, over_before: datetime, batch: int) -> int:
+    """Forget up to `batch` windows that were cancelled, or over if they come once, before that; how many."""
+    before = micros(over_before)
+    old = sa.select(_m.id).where(sa.or_(_m.over_at < before, _m.cancelled_at < before)).limit(batch)
+    return delete(tx, tx.conn.execute(old).scalars().all())
+
+
+def delete(tx: Tx, numbers: Sequence[int]) -> int:
+    """Forget these windows; how many there were."""
+    if not numbers:
+        return 0
+    return tx.conn.execute(sa.delete(schema.maintenance).where(_m.id.in_(numbers))).rowcount
+
+
 def suppressed(tx: Tx) -> list[Incident]:
     """Incidents that a window keeps quiet; not locked."""
     query = sa.select(schema.incidents).where(_SUPPRESSED).order_by(_i.id)

@@ -57,8 +57,8 @@ class NewDelivery:
 
 def _heads(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - the signature that Prepared calls
     # Only the head of a lane may leave: nothing older of the same incident and target is still on its way.
-    # A pending `state` row holds nobody up, for what comes after it tells the newest state anyway: a page must
-    # not wait for the delay of an update.
+    # A pending `state` or `digest` row holds nobody up, for what comes after it tells the newest state anyway: a
+    # page must not wait for the delay of an update.
     older = schema.deliveries.alias("older")
     return sa.select(schema.deliveries).where(
         _PENDING,
@@ -74,7 +74,9 @@ def _heads(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - the signature 
             older.c.channel == _d.channel,
             older.c.target == _d.target,
             older.c.id < _d.id,
-            sa.text("(older.state = 'leased' OR (older.state = 'pending' AND older.class <> 'state'))"),
+            sa.text(
+                "(older.state = 'leased' OR (older.state = 'pending' AND older.class NOT IN ('state', 'digest')))"
+            ),
         ),
     )
 
@@ -90,7 +92,7 @@ def _updates(postgresql: bool) -> sa.Select[Any]:  # noqa: FBT001 - as above
         .where(
             among(_d.incident_id, "ids", postgresql=postgresql),
             _d.channel == sa.bindparam("channel"),
-            _d["class"] == sa.literal_column("'state'"),
+            sa.text("deliveries.class IN ('state', 'digest')"),
             sa.text("deliveries.state IN ('pending', 'leased')"),
         )
         .order_by(_d.id)
@@ -156,7 +158,10 @@ _hurry = Prepared(
         .where(
             among(_d.incident_id, "ids", postgresql=pg),
             _PENDING,
-            _d["class"] == sa.literal_column("'close'"),
+            sa.or_(
+                _d["class"] == sa.literal_column("'close'"),
+                _d.notice == sa.literal_column(f"'{Notice.MISSED.value}'"),
+            ),
             _d.not_before > sa.bindparam("now"),
         )
         .values(not_before=sa.bindparam("now"))
@@ -233,7 +238,7 @@ def claimable(
 
 
 def open_updates(tx: Tx, channel: str, incident_ids: Sequence[int]) -> list[Delivery]:
-    """The `state` rows of these incidents on `channel` that are pending or leased.
+    """The `state` and `digest` rows of these incidents on `channel` that are pending or leased.
 
     Locked, and so as they are after whoever works on them has committed.
     """

@@ -170,6 +170,10 @@ _passengers = Prepared(
     ),
     ["carriers"],
 )
+_riders = Prepared(
+    lambda pg: sa.select(schema.deliveries).where(among(_d.bundled_in, "carriers", postgresql=pg), _PENDING),
+    ["carriers"],
+)
 _arrived = Prepared(
     lambda _: (
         sa.update(schema.deliveries)
@@ -276,6 +280,11 @@ def passengers_of(tx: Tx, carriers: Sequence[int]) -> dict[int, list[int]]:
     for row in _passengers.all(tx, values_of(tx, carriers)) if carriers else ():
         found.setdefault(row.bundled_in, []).append(row.incident_id)
     return found
+
+
+def riders_of(tx: Tx, carriers: Sequence[int]) -> list[Delivery]:
+    """What rides in the messages of `carriers`."""
+    return [decode(row) for row in _riders.all(tx, values_of(tx, carriers))] if carriers else []
 
 
 def arrived(tx: Tx, carriers: Sequence[tuple[int, str, datetime]]) -> None:

@@ -74,6 +74,13 @@ def last_actors(tx: Tx, incident_ids: Sequence[int], kind: str) -> dict[int, str
     return {row.incident_id: row.actor for row in tx.conn.execute(query)}
 
 
+def last_comment(tx: Tx, incident_id: int, kind: str) -> str:
+    """What was said with the newest entry of `kind`; empty if nothing was, or there is none."""
+    query = sa.select(_t.data).where(_t.incident_id == incident_id, _t.kind == kind)
+    data = tx.conn.execute(query.order_by(_t.seq.desc()).limit(1)).scalar()
+    return str(loads(data).get("comment") or "") if data is not None else ""
+
+
 def after(tx: Tx, last_id: int, limit: int) -> list[StoredEntry]:
     """All incidents' entries with a higher id, in order."""
     query = sa.select(schema.timeline).where(_t.id > last_id).order_by(_t.id).limit(limit)

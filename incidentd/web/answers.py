@@ -138,6 +138,8 @@ class IncidentDetail(Incident):
     truncated: int
     route: str
     notify: list[str]
+    acknowledged_comment: str | None
+    """What was said with the acknowledgement that holds."""
 
 
 class Entry(Answer):

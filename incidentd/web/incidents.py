@@ -99,7 +99,9 @@ def _detail(tx: Tx, number: int, url: str) -> Json:
     told = delivery_store.search(
         tx, state=None, incident_id=number, channel=None, before=None, limit=_DETAIL_LIMIT
     )
-    shown = detail_json(incident, alerts, told, url, escalations.of(tx, [number]).get(number))
+    climbing = escalations.of(tx, [number]).get(number)
+    said = timeline.last_comment(tx, number, "acknowledged") if incident.acknowledged_by else ""
+    shown = detail_json(incident, alerts, told, url, climbing, said)
     return with_source(shown, reconcile.at_source(tx, [number]).get(number))
 
 

@@ -73,6 +73,7 @@ def detail_json(
     deliveries: Sequence[Delivery],
     public_url: str,
     escalation: Escalation | None,
+    acknowledged_comment: str,
 ) -> Json:
     """An incident with what belongs to it."""
     return {
@@ -82,6 +83,7 @@ def detail_json(
         "truncated": incident.truncated,
         "route": incident.route,
         "notify": list(incident.notify),
+        "acknowledged_comment": acknowledged_comment or None,
     }
 
 

@@ -190,7 +190,8 @@ def assign(tx: Tx, incident_id: int, wanted: Assignment, rules: Rules, now: date
         notice=Notice.ESCALATED if pages else Notice.UPDATED,
     )
     ledger.deliveries += reached.rows
-    text = told if not reached.failed else f"{told}; not told: {'; '.join(reached.failed)}"
+    untold = reached.failed if reached.failed or reached.rows else reached.whom
+    text = f"{told}; not told: {'; '.join(untold)}" if untold else told
     data = {"user": wanted.user, "comment": wanted.comment, "reached": reached.trail}
     entry = Entry("assigned", wanted.actor, text, data)
     after = ledger.apply(Change(evolve(incident, assigned_to=wanted.user), entry))

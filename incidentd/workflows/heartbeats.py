@@ -33,12 +33,17 @@ class Listening:
 
     since: datetime | None = None
     last: datetime | None = None
+    refusals: int = 0
 
-    def at(self, now: datetime) -> datetime:
-        """Since when, at a look that found the database there."""
-        if self.since is None or self.last is None or abs(now - self.last) > GAP:
+    def at(self, now: datetime, refusals: int = 0) -> datetime:
+        """Since when, at a look that found the database there. `refusals`: how often it has refused a write so far.
+
+        A beat may be among them: a full or read-only disk can be read all the time.
+        """
+        paused = self.last is None or abs(now - self.last) > GAP
+        if self.since is None or paused or refusals != self.refusals:
             self.since = now
-        self.last = now
+        self.last, self.refusals = now, refusals
         return self.since
 
 

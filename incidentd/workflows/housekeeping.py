@@ -15,6 +15,7 @@ from incidentd.store import drills, inbound, overrides, silences
 from incidentd.store import retention as store_retention
 from incidentd.store.engine import Store, Tx
 from incidentd.store.retention import Walked
+from incidentd.workflows import maintenance
 from incidentd.workflows.deployments import give_up_untold
 
 INCIDENTS_AT_ONCE = 50
@@ -55,6 +56,7 @@ async def housekeep(
     await sweep.emptied(lambda tx: overrides.delete_old(tx, forgotten, ROWS_AT_ONCE))
     await sweep.emptied(lambda tx: drills.delete_old(tx, forgotten, ROWS_AT_ONCE))
     await sweep.emptied(lambda tx: silences.delete_old(tx, forgotten, ROWS_AT_ONCE))
+    await sweep.emptied(lambda tx: maintenance.forget(tx, forgotten, ROWS_AT_ONCE))
     alerts = await sweep.walked(partial(_unplaced, forgotten))
     alerts += await sweep.walked(partial(_abandoned, forgotten))
     if not stopping():

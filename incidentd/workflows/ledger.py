@@ -11,6 +11,7 @@ from incidentd.domain.notification import DeliveryClass, Notice
 from incidentd.store import incidents, outbox, proofs, silences, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.outbox import NewDelivery
+from incidentd.workflows.digest import in_digest, once
 from incidentd.workflows.follow_ups import FollowUps
 from incidentd.workflows.rules import Rules
 
@@ -77,6 +78,7 @@ class Ledger:
             incident = evolve(incident, update_queued=False)
         actor = change.entry.actor if change.entry else "source"
         told = self.rules.deliveries(incident, notice, actor, change.comment, self.now)
+        told = in_digest(incident, told, self.rules.paging, self.now)
         self.deliveries += [row for row in told if row.channel != change.source_channel]
         return incident
 
@@ -89,13 +91,15 @@ class Ledger:
         self.follow_ups.save(tx, self.fresh.keys())
         silences.end(tx, self._over(), "its incident is resolved", self.now)
         proofs.acknowledged(tx, self._who_acknowledged(), self.now)
-        outbox.enqueue(tx, [*self.deliveries, *self.follow_ups.told(tx, self.deliveries)])
+        outbox.enqueue(tx, [*once(tx, self.deliveries), *self.follow_ups.told(tx, self.deliveries)])
 
     def _over(self) -> list[int]:
         """Incidents that are resolved by what was decided."""
         ended = {c.incident.id for c in self.changes if c.entry is not None and c.entry.kind == "resolved"}
         # One that fires again within the same batch is not over.
-        return sorted([number for number in ended if not (self.changed.get(number) or self.fresh[number]).open])
+        return sorted(
+            [number for number in ended if not (self.changed.get(number) or self.fresh[number]).open]
+        )
 
     def _who_acknowledged(self) -> list[str]:
         """The configured people who did: it proves that they can."""

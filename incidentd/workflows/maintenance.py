@@ -42,6 +42,13 @@ def cancel(tx: Tx, number: int, actor: str, now: datetime) -> Stored:
     return found
 
 
+def forget(tx: Tx, over_before: datetime, batch: int) -> int:
+    """Forget windows that people made and that held for the last time before that; how many."""
+    standing = [s for s in store.standing(tx, over_before) if s.window.plan.rrule is not None]
+    over = [s.id for s in standing if domain.span(s.window.plan, over_before) is None]
+    return store.delete_old(tx, over_before, batch) + store.delete(tx, over[:batch])
+
+
 def end_due(tx: Tx, rules: Rules, now: datetime) -> bool:
     """True if `end` would change something: a read, so that an idle daemon writes nothing."""
     quiet = store.suppressed(tx)

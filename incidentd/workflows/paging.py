@@ -11,6 +11,7 @@ from incidentd.config import Config
 from incidentd.config.escalation import ContactRule
 from incidentd.config.people import User
 from incidentd.domain.contact import URGENCY, Contact, Person, Urgency
+from incidentd.domain.digest import Digest
 from incidentd.domain.escalation import Escalation, Policy, fitting, start
 from incidentd.domain.incident import Incident
 from incidentd.domain.schedule import Schedule
@@ -31,6 +32,8 @@ class Paging:
     ack_timeout: Mapping[Severity, timedelta] = field(default_factory=dict)
     """How long an acknowledgement holds."""
     remind_after: timedelta | None = None
+    digest: Digest | None = None
+    """When mails that need not interrupt anybody leave; None: at once."""
 
     def begun(self, incident: Incident, at: datetime) -> Escalation | None:
         """The escalation that `incident` starts with `at`; None if nothing is to escalate."""
@@ -53,6 +56,7 @@ def paging_of(config: Config, targets: Targets) -> Paging:
         urgency={**URGENCY, **config.severity.urgency},
         ack_timeout=config.acknowledgement.timeout,
         remind_after=config.acknowledgement.remind_after,
+        digest=config.digest.plan(config.mail_channels) if config.digest is not None else None,
     )
 
 

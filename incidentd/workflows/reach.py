@@ -84,7 +84,9 @@ class Reach:
             why = "is not configured" if person is None else "has no way to be reached"
             reached.failed.append(f"{name} {why}")
             return
-        urgency = Urgency.LOW if self.calm else paging.urgency[incident.severity]
+        urgency = paging.urgency[incident.severity]
+        if self.calm or urgency is Urgency.NONE:
+            urgency = Urgency.LOW  # no policy starts for what has none: somebody asks for this person
         made = calls(person, urgency, self.now)
         # Somebody who wants to hear nothing of this urgency is no gap: the next one is not told earlier for it.
         silent = "" if made else f", who is told nothing of {urgency} urgency"

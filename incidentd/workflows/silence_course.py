@@ -112,7 +112,9 @@ def _moved_on(
     if over and len(over) == len(group):
         never = all([each.silence_id is None for each in over])
         text = "silence was never made at its source" if never else "silence at its source has run out"
-        return ledger.apply(Change(incident, Entry("silence_expired", OURSELVES, text, {"mark": over[0].mark})))
+        return ledger.apply(
+            Change(incident, Entry("silence_expired", OURSELVES, text, {"mark": over[0].mark}))
+        )
     if warned and incident.open and all([_told_of(each, warned) for each in group]):
         return _warn(ledger, incident, warned[0])
     return None
@@ -207,7 +209,9 @@ def _find_unknown(tx: Tx, looked: Looked, holding: Sequence[SilenceThere], now: 
         mine = [one for one in known if one.alertmanager == looked.alertmanager]
         if mine and not mine[-1].state.live:
             # It came to be after it was ended, by a request whose answer nobody waited for.
-            late = replace(mine[-1], state=State.EXPIRING, ended_at=None, silence_id=each.id, next_attempt_at=now)
+            late = replace(
+                mine[-1], state=State.EXPIRING, ended_at=None, silence_id=each.id, next_attempt_at=now
+            )
             silences.save(tx, replace(late, ends_at=each.ends_at, revision=late.revision + 1))
         elif not known:
             silences.add(tx, [_unknown(looked, each, mark, incident_id, now)])

@@ -166,7 +166,12 @@ def _change(incident: Incident, kind: str, what: str, one: Silence, asked: Asked
     said = f": {asked.comment}" if asked.comment else ""
     matchers = [str(match) for match in one.matchers]
     text = f"{what} by {asked.actor} until {one.ends_at:%Y-%m-%d %H:%M} UTC{said}"
-    data = {"until": one.ends_at.isoformat(), "matchers": matchers, "comment": asked.comment, "mark": one.mark}
+    data = {
+        "until": one.ends_at.isoformat(),
+        "matchers": matchers,
+        "comment": asked.comment,
+        "mark": one.mark,
+    }
     return Change(incident, Entry(kind, asked.actor, text, data), Notice.UPDATED, text)
 
 
@@ -179,9 +184,7 @@ def _matchers(tx: Tx, incident: Incident, rules: Rules) -> tuple[Match, ...]:
         raise ActionRefusedError(Refusal.NOTHING_TO_MATCH, incident.state, detail) from None
     cut = {note.removeprefix("label ") for _, notes in alerts for note in notes if note.startswith("label ")}
     if wrong := sorted(cut & {match.name for match in matchers}):
-        detail = (
-            f"INC-{incident.id} cannot be silenced: the label {wrong[0]} is too long to be stored as it was sent"
-        )
+        detail = f"INC-{incident.id} cannot be silenced: the label {wrong[0]} is too long to be stored as it was sent"
         raise ActionRefusedError(Refusal.NOTHING_TO_MATCH, incident.state, detail)
     return matchers
 

@@ -117,6 +117,7 @@ async def test_an_acknowledgement_stops_it_and_withholds_what_waits(
         assert told(here) == ["alice", "bob"]
         await here.client.act("incidents/1/acknowledge", comment="mine")
         await here.settle()
+        assert (await here.client.incident(1))["acknowledged_comment"] == "mine"
         for _ in range(10):
             await here.advance(MINUTE)
         assert told(here) == ["alice", "bob", "alice", "bob"], "both hear that somebody has it"

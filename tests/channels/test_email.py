@@ -148,7 +148,7 @@ async def test_a_mail_goes_to_its_target_alone_under_the_configured_name(
 
 
 async def test_a_target_that_is_no_mailbox_is_gone_and_nothing_is_sent(relay: SmtpFake, two: Sender) -> None:
-    for target in ("nobody", f"{ALICE} and 1 more", f"{ALICE}\r\nRCPT TO:<{BOB}>"):
+    for target in ("nobody", "j\u00f6rg@example.com", f"{ALICE}\r\nRCPT TO:<{BOB}>"):
         outcome = await two.send(message(target=target))
         assert (outcome.verdict, outcome.code) == (Verdict.TARGET_GONE, "no_mailbox")
     assert relay.mails == []
@@ -175,6 +175,27 @@ async def test_a_repeat_after_silence_at_the_end_of_the_mail_is_the_same_mail(
     assert (await two.send(said)).verdict is Verdict.OK
     first, second = relay.mails
     assert first.raw == second.raw
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "about_mailbox"),
+    [
+        ("RCPT", "450 4.2.0 greylisted", True),
+        ("RCPT", "451 greylisted, come again", True),
+        ("RCPT", "452 4.2.2 full", True),
+        ("RCPT", "452 4.3.1 the relay has no room", False),
+        ("RCPT", "421 4.3.2 shutting down", False),
+        ("RCPT", "421 shutting down", False),
+        ("MAIL", "451 4.3.0 later", False),
+        ("DATA", "451 4.3.0 later", False),
+    ],
+)
+async def test_a_mailbox_that_wants_it_later_says_nothing_of_the_relay(
+    relay: SmtpFake, two: Sender, command: str, answer: str, about_mailbox: bool
+) -> None:
+    relay.script(command, answer)
+    outcome = await two.send(message(target=ALICE))
+    assert (outcome.verdict, outcome.of_target) == (Verdict.RETRY, about_mailbox)
 
 
 async def test_greylisting_is_given_a_minute_unless_somebody_is_paged(relay: SmtpFake, two: Sender) -> None:

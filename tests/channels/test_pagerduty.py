@@ -115,6 +115,12 @@ def test_a_trigger_says_all_that_pagerduty_shows() -> None:
     assert event["client_url"] == "http://127.0.0.1:8650/console/incidents/12"
 
 
+def test_the_details_say_how_many_alerts_fire_and_since_when() -> None:
+    details = _event(message(incident=incident(alerts_firing=2, alerts_total=3)))["payload"]["custom_details"]
+    assert (details["alert_count"], details["started"]) == ("2 of 3 firing", "2026-11-20 10:13 UTC")
+    assert isinstance(details["alerts"], list)
+
+
 def test_a_link_that_is_not_http_is_left_out() -> None:
     bad = incident(url="javascript:alert(1)", runbook_url="file:///etc/passwd")
     event = _event(message(incident=bad, alerts=(alert(generator_url="ftp://example.com"),)))

@@ -108,7 +108,7 @@ def test_the_body_has_the_documented_fields() -> None:
 def test_every_notice_has_a_type_of_the_contract_and_carries_the_current_state(notice: Notice) -> None:
     body = _body(message(notice, incident=incident(state="resolved")))
     missed = notice is Notice.MISSED
-    assert body["type"] == f"incident.{'updated' if missed else notice}"
+    assert body["type"] == f"incident.{'updated' if missed or notice is Notice.DIGEST else notice}"
     assert body["data"].get("missed_page", False) is missed
     assert body["data"]["incident"]["state"] == "resolved"
 
@@ -117,6 +117,13 @@ def test_an_event_that_stands_in_names_the_other_channel_and_texts_change_nothin
     said = message(fallback_of="ops-slack", texts=Texts(title="mine", body="mine"))
     assert _body(said)["data"].pop("fallback_of") == "ops-slack"
     assert b"mine" not in render(CONFIG, said).content
+
+
+def test_an_event_leads_to_the_form_for_a_silence_if_that_is_known_and_a_web_address() -> None:
+    form = "https://am.example.com/#/silences/new?filter=%7Ba%3D%22b%22%7D"
+    assert _body(message(incident=incident(silence_url=form)))["data"]["silence_url"] == form
+    for known in (None, "javascript:alert(1)", "https://am.example.com/" + "x" * 3000):
+        assert "silence_url" not in _body(message(incident=incident(silence_url=known)))["data"]
 
 
 @pytest.mark.parametrize("runbook", ["https://runbooks.example.com/x", ""])

@@ -62,6 +62,16 @@ def test_a_waiting_delivery_shows_when_it_is_tried_again_and_who_was_told_instea
     assert result.stderr == ""
 
 
+def test_what_waits_for_the_digest_says_so_and_until_when(run: Run, server: FakeServer) -> None:
+    due = "2099-01-01T00:00:00Z"
+    line = delivery(57, notice="digest", state="pending", attempts=0, next_attempt_at=due, created_at=due)
+    server.answers["/api/v1/deliveries"] = server.page([line])
+    heading, row = run("deliveries").stdout.splitlines()
+    assert row.endswith("  waits for the digest")
+    assert row[heading.index("NEXT") :].startswith("2099-01-01")
+    assert row.count("2099-01-01") == 1, "it was written before, and counts as created only then"
+
+
 def test_several_are_retried_and_the_worst_failure_is_the_exit_code(run: Run, server: FakeServer) -> None:
     server.answers["/api/v1/deliveries/57/retry"] = lambda: web.json_response(delivery(57, state="pending"))
     server.answers["/api/v1/deliveries/58/retry"] = lambda: problem(

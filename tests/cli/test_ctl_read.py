@@ -92,12 +92,18 @@ def test_show_tells_state_alerts_runbook_and_deliveries(run: Run, server: FakeSe
         state="acknowledged",
         acknowledged_at="2026-11-21T08:02:00Z",
         acknowledged_by="alice",
+        acknowledged_comment="on it",
         alerts=[ALERT],
         deliveries=[delivery(state="dead", last_error="timeout")],
     )
     result = run("show", "inc-12")
     assert result.exit_code == 0
-    for text in ("INC-12 HighLatency checkout", "(2 min ago) by alice", "d0565471460a7e2c", "1 firing of 1"):
+    for text in (
+        "INC-12 HighLatency checkout",
+        "(2 min ago) by alice: on it",
+        "d0565471460a7e2c",
+        "1 firing of 1",
+    ):
         assert text in result.stdout
     assert "https://runbooks.example.com/latency" in result.stdout
     assert "timeout" in result.stdout

@@ -88,3 +88,18 @@ route: {notify: [a]}
     assert _warnings(tmp_path, text, URL="https://hooks.example") == [
         "channels.b.texts: change nothing, for a webhook carries data; delete them"
     ]
+
+
+MAIL = "{kind: email, from: a@b.example, to: [o@b.example], smtp: {host: localhost, tls: none}}"
+
+
+def test_a_digest_over_what_is_no_mail_is_warned_about(tmp_path: Path) -> None:
+    text = f"channels: {{c: {{kind: console}}, m: {MAIL}}}\nroute: {{notify: [c, m]}}\n"
+    text += "digest: {time_zone: Etc/UTC, channels: [c, m]}"
+    assert _warnings(tmp_path, text) == [
+        "digest.channels: c is no channel of kind email, so it is told at once"
+    ]
+    assert _warnings(tmp_path, text.replace("channels: [c, m]}", "channels: [m]}")) == []
+    assert _warnings(tmp_path, "digest: {time_zone: Etc/UTC}") == [
+        "digest: no channel is of kind email, so nothing is told in it"
+    ]

@@ -16,6 +16,7 @@ from incidentd.store.deliveries import Delivery
 from tests.delivery.cast import NOW
 
 TOGETHER = (Notice.TRIGGERED, Notice.RESOLVED, Notice.MISSED)
+ALONE = [notice for notice in Notice if notice not in {*TOGETHER, Notice.DIGEST}]
 TARGETS = ("#ops", "#other")
 
 
@@ -74,9 +75,16 @@ def test_one_target_that_takes_nothing_holds_up_no_other() -> None:
     assert [(seat.row.id, [r.id for r in seat.riders]) for seat in seats] == [(2, [4])]
 
 
-@pytest.mark.parametrize("notice", [notice for notice in Notice if notice not in TOGETHER])
+@pytest.mark.parametrize("notice", ALONE)
 def test_what_cannot_be_said_of_many_waits_for_its_own_message(notice: Notice) -> None:
     assert plan([row(1, notice), row(2, notice)]) == [(1, [])]
+
+
+def test_a_digest_is_one_message_to_each_target_however_much_room_there_is() -> None:
+    rows = [row(n, Notice.DIGEST, TARGETS[n % 2]) for n in range(1, 6)]
+    assert plan(rows, tokens=9) == [(1, [3, 5]), (2, [4])]
+    assert plan(rows, tokens=0) == []
+    assert plan([row(1, Notice.DIGEST, generation=1), row(2, Notice.DIGEST)], tokens=9) == [(1, []), (2, [])]
 
 
 def test_only_what_says_the_same_to_the_same_target_rides_along() -> None:

@@ -8,7 +8,7 @@ import pytest
 from incidentd.channels.base import Sender
 from incidentd.delivery.traits import Traits
 from incidentd.delivery.worker import Worker
-from incidentd.domain.notification import DeliveryState, Message, Outcome
+from incidentd.domain.notification import DeliveryState, Message, Outcome, Verdict
 from incidentd.store.engine import Store
 from tests.acceptance.waiting import until
 from tests.delivery.cast import BROKEN, DISABLED, GONE, NOW, OK, REJECTED, RETRY, FakeSender, Office
@@ -119,6 +119,27 @@ async def test_one_that_is_known_to_be_broken_is_left_out(office: Office) -> Non
     await office.declare()
     await office.settled()
     assert (len(chat.heard), len(mail.heard)) == (1, 2)
+
+
+async def test_when_all_that_could_stand_in_are_broken_the_first_to_work_again_tells_it(
+    office: Office,
+) -> None:
+    hopeless = [BROKEN] * 100
+    chat, mail = Probed(BROKEN, probes=hopeless[:]), Probed(BROKEN, probes=[BROKEN, BROKEN])
+    staffed(office, pager=Probed(*hopeless, probes=hopeless[:]), chat=chat, mail=mail)
+    await office.declare()
+    await office.settled()
+    number = await office.declare()  # by now all three are known to be broken
+    await office.settled()
+    texts = await told(office, number, "page_fell_back")
+    assert [text.rpartition(": ")[2] for text in texts[:2]] == [
+        "told over chat instead",
+        "told over mail instead",
+    ]
+    for _ in range(4):
+        await office.later(61)
+    assert {message.incident.id for message in mail.accepted} == {1, number}
+    assert chat.accepted == []
 
 
 async def test_when_nobody_is_left_it_says_so_and_goes_on_trying(office: Office) -> None:
@@ -249,6 +270,22 @@ async def test_one_mailbox_that_is_gone_falls_back_for_its_page_and_the_others_a
         assert len(await told(office, number, "page_fell_back")) == 1
     assert [m.target for m in mail.accepted] == ["bob", "bob"]
     assert [h.state for h in worker.health() if h.name == "mail"] == ["ok"]
+
+
+async def test_one_mailbox_that_wants_it_later_holds_up_no_page_to_another(office: Office) -> None:
+    later = Outcome(Verdict.RETRY, "452", "mailbox full", of_target=True)
+    mail = Answering(lambda m: later if m.target == "ann" else OK, ("ann", "bob"))
+    tell(office, "mail", targets={"mail": mail.targets})
+    worker = office.hire({"mail": mail})
+    await office.declare()
+    for _ in range(12):
+        await office.later(30)
+    tries = len(mail.heard)
+    assert [h.state for h in worker.health()] == ["ok"]
+    number = await office.declare()
+    await office.settled()
+    assert [(m.incident.id, m.target) for m in mail.accepted] == [(1, "bob"), (number, "bob")]
+    assert tries >= 8
 
 
 async def test_several_mailboxes_behind_a_broken_door_have_one_stand_in(office: Office) -> None:

@@ -49,6 +49,16 @@ async def test_a_thousand_incidents_are_three_messages_and_a_few_lists(office: O
     assert all(row.sent_at and row.attempts == 1 for row in rows)
 
 
+async def test_those_told_in_lists_are_counted_and_timed_like_all_others(office: Office) -> None:
+    office.hire({"chat": FakeSender()}, traits=SLOW)
+    await declare_many(office, 1000)
+    await quiet(office)
+    timed = office.metrics.registry.get_sample_value(
+        "incidentd_page_delivery_seconds_count", {"channel": "chat"}
+    )
+    assert (office.counted("chat", "page", "ok"), timed) == (1000, 1000)
+
+
 async def test_their_ends_come_together_too(office: Office) -> None:
     chat = FakeSender()
     office.hire({"chat": chat}, traits=SLOW)

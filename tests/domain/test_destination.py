@@ -52,6 +52,12 @@ def test_who_refuses_us_is_probed_after_a_minute(known: Destination, only: bool)
     assert found == Destination("chat", BROKEN, since, NOW + BROKEN_PAUSE, known.failures + 1, "what it said")
 
 
+def test_one_of_several_targets_that_wants_it_later_says_nothing_of_the_others() -> None:
+    outcome = Outcome(Verdict.RETRY, "450", of_target=True)
+    assert after(WELL, outcome, "greylisted", NOW, only_target=False) == WELL
+    assert after(WELL, outcome, "greylisted", NOW, only_target=True).failures == 1
+
+
 @pytest.mark.parametrize("known", ALL)
 @pytest.mark.parametrize(
     ("verdict", "only"), [(Verdict.TARGET_GONE, True), (Verdict.DISABLED, True), (Verdict.DISABLED, False)]

@@ -79,3 +79,12 @@ def test_who_cannot_be_reached_is_assigned_all_the_same_and_that_is_said(world: 
     assigned(world, "dave")
     last = world.rows(schema.timeline, "incident_id", "seq")[-1]
     assert last.text == "assigned to dave by zoe; not told: dave has no way to be reached"
+
+
+def test_who_is_asked_for_what_interrupts_nobody_is_told_as_of_low_urgency(world: World) -> None:
+    world.post(fires(severity="info"))
+    assigned(world)
+    assert personal(world, "escalated") == [("chat", "U0B0B", "bob")]
+    assigned(world, "carol")
+    last = world.rows(schema.timeline, "incident_id", "seq")[-1]
+    assert last.text == "assigned to carol by zoe; not told: carol, who is told nothing of low urgency"

@@ -262,3 +262,11 @@ def test_listening_begins_anew_after_a_pause() -> None:
     assert listening.at(later) == later
     back = START - 60 * MINUTE
     assert listening.at(back) == back
+
+
+def test_listening_begins_anew_when_the_database_has_refused_a_write() -> None:
+    listening = Listening()
+    assert listening.at(START, refusals=2) == START
+    refused = START + timedelta(seconds=5)
+    assert listening.at(refused, refusals=3) == refused
+    assert listening.at(refused + timedelta(seconds=5), refusals=3) == refused

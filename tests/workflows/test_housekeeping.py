@@ -8,9 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from incidentd.config.people import Retention
+from incidentd.domain.maintenance import Window, plan
+from incidentd.domain.matcher import parse_matcher
 from incidentd.store import alerts, quarantine, retention, schema
 from incidentd.store.engine import Store, Tx
 from incidentd.store.migrate import migrate
+from incidentd.workflows import maintenance
 from incidentd.workflows.housekeeping import Cleared, housekeep
 from incidentd.workflows.receive import receive
 from tests.store.samples import DAY, NOW, RULES, alert, post
@@ -107,6 +110,36 @@ async def test_what_was_set_aside_goes_after_its_own_time(store: Store) -> None:
     for at in (NOW, NOW + 5 * DAY):
         await store.write(lambda tx, at=at: quarantine.add(tx, "main", "r", [("a", "b", "{}")], at))  # type: ignore[misc]
     assert await housekeep(store, KEPT, NOW + 11 * DAY) == replace(NOTHING, quarantine=1)
+
+
+async def test_maintenance_that_is_over_or_was_cancelled_goes_and_what_comes_again_stays(
+    store: Store,
+) -> None:
+    rules = {
+        "once": None,
+        "thrice": "FREQ=DAILY;COUNT=3",
+        "for ever": "FREQ=DAILY",
+        "cancelled": "FREQ=DAILY",
+    }
+
+    def made(tx: Tx) -> None:
+        for name, rrule in rules.items():
+            planned = plan(NOW.replace(tzinfo=None), timedelta(hours=1), "Etc/UTC", rrule)
+            window = Window(name, (parse_matcher('service="db"'),), planned)
+            maintenance.add(tx, window, "", "alice", NOW)
+        maintenance.cancel(tx, len(rules), "alice", NOW)
+
+    await store.write(made)
+
+    async def names(days: int) -> list[str]:
+        await housekeep(store, KEPT, NOW + days * DAY)
+        return await store.read(
+            lambda tx: list(tx.conn.execute(sa.select(schema.maintenance.c.name)).scalars())
+        )
+
+    assert await names(100) == ["once", "thrice", "for ever", "cancelled"]
+    assert await names(101) == ["thrice", "for ever"]
+    assert await names(103) == ["for ever"]
 
 
 async def test_each_step_is_small_and_can_be_resumed(store: Store) -> None:

@@ -83,10 +83,12 @@ def test_a_step_that_does_not_run_is_told_once_and_stays_stuck_until_it_does(wor
     assert found(world) == ()
 
 
-def test_a_page_on_its_way_is_no_standstill(world: World) -> None:
+def test_a_page_on_its_way_is_no_standstill_unless_it_never_arrives(world: World) -> None:
     world.post(CRITICAL)
-    world.minute = 60
+    world.minute = 10
     assert found(world) == ()
+    world.minute = 12
+    assert found(world) == (1,)
 
 
 @pytest.mark.parametrize("reason", [Ended.ACKNOWLEDGED, Ended.SNOOZED])

@@ -36,7 +36,7 @@ def links(message: Message) -> tuple[Link, ...]:
 def _addresses(message: Message) -> Iterator[tuple[str, str]]:
     incident = message.incident
     yield f"Open {incident.ref}", incident.url
-    if message.bundle:
+    if message.many:
         return
     first = message.alerts[0] if message.alerts else None
     written = first.annotations if first is not None else {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from incidentd.channels.words.addresses import Link, web_link
 from incidentd.channels.words.safe import MAX_VALUE, label_text, tidy, when
-from incidentd.domain.notification import AlertView, IncidentView, Message
+from incidentd.domain.notification import AlertView, IncidentView, Message, Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class AlertLine:
 
 def alert_lines(message: Message, limit: int, width: int = MAX_VALUE) -> tuple[AlertLine, ...]:
     """The first `limit` alerts, or incidents if there are many; their texts at most `width` characters."""
-    if message.bundle:
+    if message.many:
         return bundle_lines(message, limit, width)
     return tuple(_alert_line(alert, width) for alert in message.alerts[:limit])
 
 
 def more_alerts(message: Message, shown: int) -> str:
     """``+3 more alerts``, or incidents, when not all are shown, else empty."""
-    if message.bundle:
+    if message.many:
         what, left = "incident", 1 + len(message.bundle) - shown
     else:
         what, left = "alert", message.incident.alerts_total - shown
@@ -44,8 +44,14 @@ def more_alerts(message: Message, shown: int) -> str:
 
 
 def bundle_lines(message: Message, limit: int, width: int = MAX_VALUE) -> tuple[AlertLine, ...]:
-    """The first `limit` incidents that the message tells of, its own first; one line if it is about one alone."""
-    return tuple(_incident_line(incident, width) for incident in (message.incident, *message.bundle)[:limit])
+    """The first `limit` incidents that the message tells of, its own first; one line if it is about one alone.
+
+    A digest has those first that are open still.
+    """
+    incidents = [message.incident, *message.bundle]
+    if message.notice is Notice.DIGEST:
+        incidents.sort(key=lambda incident: incident.resolved_at is not None)
+    return tuple(_incident_line(incident, width) for incident in incidents[:limit])
 
 
 def summary_of(annotations: Mapping[str, str], width: int = MAX_VALUE) -> str:
@@ -69,10 +75,13 @@ def _alert_line(alert: AlertView, width: int) -> AlertLine:
 
 def _incident_line(incident: IncidentView, width: int) -> AlertLine:
     ended = incident.resolved_at
+    since = f"ended {when(ended)}" if ended else f"since {when(incident.started_at)}"
+    if incident.acknowledged_by:
+        since += f", acknowledged by {tidy(incident.acknowledged_by, 80)}"
     return AlertLine(
         firing=ended is None,
         name=f"{incident.ref} {incident.severity}",
         summary=tidy(incident.title, width) or "(no title)",
-        since=f"ended {when(ended)}" if ended else f"since {when(incident.started_at)}",
+        since=since,
         link=web_link("open", incident.url),
     )

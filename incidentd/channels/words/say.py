@@ -22,6 +22,7 @@ _VERBS = {
     Notice.MISSED: "missed",
     Notice.RESOLVED: "resolved",
     Notice.REOPENED: "reopened",
+    Notice.DIGEST: "digest",
 }
 _BY_SOURCE = {
     Notice.RESOLVED: "all alerts ended",
@@ -48,10 +49,11 @@ def title(message: Message, limit: int = MAX_TITLE) -> str:
 def headline(message: Message, limit: int = MAX_TITLE) -> str:
     """Reference and title, the same through the incident's life: ``[INC-12] Checkout errors at 42%``.
 
-    Of a storm ``[37 incidents] Checkout errors at 42% and 36 more``.
+    Of a storm ``[37 incidents] Checkout errors at 42% and 36 more``, of a digest ``[Digest: 37 incidents] ...``.
     """
-    if others := len(message.bundle):
-        start, end = f"[{1 + others} incidents] ", f" and {others} more"
+    if message.many:
+        others = len(message.bundle)
+        start, end = f"[{_count(message)}] ", f" and {others} more" if others else ""
         return start + title(message, limit - len(start) - len(end)) + end
     ref = message.incident.ref
     own = message.texts.title if message.texts is not None else None
@@ -113,7 +115,7 @@ def state_line(message: Message) -> str:
 
 def body_text(message: Message) -> str:
     """How things stand: the operator's own words with their line ends, else severity and numbers; may be empty."""
-    if message.bundle:
+    if message.many:
         return _severities(message)
     if message.texts is not None and (own := tidy_lines(message.texts.body or "")):
         return own
@@ -146,12 +148,14 @@ def facts(message: Message) -> tuple[Fact, ...]:
         Fact("Reopened", f"{incident.reopen_count} times" if incident.reopen_count else ""),
         Fact("Group", tidy(incident.group_key)),
     ]
-    return tuple(fact for fact in (_of_many(message) if message.bundle else known) if fact.value)
+    return tuple(fact for fact in (_of_many(message) if message.many else known) if fact.value)
 
 
 def _happened(message: Message) -> str:
+    if message.notice is Notice.DIGEST:
+        return _count(message)
     if message.bundle:
-        return f"{verb(message).capitalize()}: {1 + len(message.bundle)} incidents"
+        return f"{verb(message).capitalize()}: {_count(message)}"
     said = "Missed page" if message.notice is Notice.MISSED else verb(message).capitalize()
     if by := who(message):
         said += (" " if by.startswith("by ") else ": ") + by
@@ -161,6 +165,12 @@ def _happened(message: Message) -> str:
     for more in (tidy(message.comment), story(message)):
         said += f": {more}" if more else ""
     return said
+
+
+def _count(message: Message) -> str:
+    count = 1 + len(message.bundle)
+    text = f"{count} incident{'s' if count > 1 else ''}"
+    return f"Digest: {text}" if message.notice is Notice.DIGEST else text
 
 
 def _over(message: Message) -> bool:
@@ -174,9 +184,13 @@ def _severities(message: Message) -> str:
 
 
 def _of_many(message: Message) -> list[Fact]:
-    services = dict.fromkeys(tidy(incident.service, 80) for incident in (message.incident, *message.bundle))
+    incidents = (message.incident, *message.bundle)
+    services = dict.fromkeys(tidy(incident.service, 80) for incident in incidents)
+    states = Counter(incident.state for incident in incidents)
+    standing = ", ".join(f"{count} {state}" for state, count in sorted(states.items(), reverse=True))
     return [
-        Fact("Incidents", str(1 + len(message.bundle))),
+        Fact("Incidents", str(len(incidents))),
+        Fact("State", standing if message.notice is Notice.DIGEST else ""),
         Fact("Severity", _severities(message)),
         Fact("Services", cut(", ".join(filter(None, services)), 300)),
     ]
