@@ -95,7 +95,9 @@ class Ledger:
         """Incidents that are resolved by what was decided."""
         ended = {c.incident.id for c in self.changes if c.entry is not None and c.entry.kind == "resolved"}
         # One that fires again within the same batch is not over.
-        return sorted([number for number in ended if not (self.changed.get(number) or self.fresh[number]).open])
+        return sorted(
+            [number for number in ended if not (self.changed.get(number) or self.fresh[number]).open]
+        )
 
     def _who_acknowledged(self) -> list[str]:
         """The configured people who did: it proves that they can."""

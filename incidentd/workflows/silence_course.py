@@ -112,7 +112,9 @@ def _moved_on(
     if over and len(over) == len(group):
         never = all([each.silence_id is None for each in over])
         text = "silence was never made at its source" if never else "silence at its source has run out"
-        return ledger.apply(Change(incident, Entry("silence_expired", OURSELVES, text, {"mark": over[0].mark})))
+        return ledger.apply(
+            Change(incident, Entry("silence_expired", OURSELVES, text, {"mark": over[0].mark}))
+        )
     if warned and incident.open and all([_told_of(each, warned) for each in group]):
         return _warn(ledger, incident, warned[0])
     return None
@@ -136,11 +138,10 @@ def _warn(ledger: Ledger, incident: Incident, one: Silence) -> Incident:
     # A waiting update would keep its place in front of this one and say nothing of it.
     free = evolve(incident, update_queued=False)
     after = ledger.apply(Change(free, Entry("silence_ending", OURSELVES, text, data), Notice.UPDATED, text))
-    reached = Reached()
-    reach = Reach(ledger.rules, (), ledger.now, calm=True)
-    holder = owner(incident, ledger.rules) if incident.acknowledged_by else one.created_by
-    if holder in ledger.rules.paging.people:
-        reach.person(reached, incident, holder, OURSELVES, text, notice=Notice.UPDATED)
+    reached, reach = Reached(), Reach(ledger.rules, (), ledger.now, calm=True)
+    for name in dict.fromkeys([owner(incident, ledger.rules), one.created_by]):
+        if name in ledger.rules.paging.people:
+            reach.person(reached, incident, name, OURSELVES, text, notice=Notice.UPDATED)
     ledger.deliveries += reached.rows
     return after
 
@@ -159,7 +160,10 @@ class Looked:
 def compare(tx: Tx, looked: Looked, rules: Rules, now: datetime) -> tuple[Change, ...]:
     """Take over what people did to our silences at an Alertmanager; find those that nobody here knows of."""
     changes: list[Change] = []
-    holding = [each for each in looked.there if each.state != OVER]
+    # Its clock may be behind ours: what is over by ours is left to itself.
+    holding = [each for each in looked.there if each.state != OVER and each.ends_at > now]
+    # All of them in one order, as everybody locks them; each is read again below, for a note moves it on.
+    incidents.by_ids(tx, sorted({each.incident_id for each in looked.known}))
     for before in looked.known:
         found = incidents.by_ids(tx, [before.incident_id])
         one = silences.by_id(tx, before.id)
@@ -207,7 +211,9 @@ def _find_unknown(tx: Tx, looked: Looked, holding: Sequence[SilenceThere], now: 
         mine = [one for one in known if one.alertmanager == looked.alertmanager]
         if mine and not mine[-1].state.live:
             # It came to be after it was ended, by a request whose answer nobody waited for.
-            late = replace(mine[-1], state=State.EXPIRING, ended_at=None, silence_id=each.id, next_attempt_at=now)
+            late = replace(
+                mine[-1], state=State.EXPIRING, ended_at=None, silence_id=each.id, next_attempt_at=now
+            )
             silences.save(tx, replace(late, ends_at=each.ends_at, revision=late.revision + 1))
         elif not known:
             silences.add(tx, [_unknown(looked, each, mark, incident_id, now)])

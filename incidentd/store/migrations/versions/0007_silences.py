@@ -21,9 +21,7 @@ def upgrade() -> None:
         comment="silences asked for from incidents: one row for each Alertmanager",
     )
     live = sa.text("ended_at IS NULL")
-    op.create_index(
-        "ix_silences_live", "silences", ["incident_id"], sqlite_where=live, postgresql_where=live
-    )
+    op.create_index("ix_silences_live", "silences", ["incident_id"], sqlite_where=live, postgresql_where=live)
     op.create_index("ix_silences_incident_id", "silences", ["incident_id"])
 
 
@@ -53,7 +51,9 @@ def _what() -> list[sa.Column[object]]:
 def _how() -> list[sa.Column[object]]:
     return [
         sa.Column("silence_id", sa.Text(), comment="by which its Alertmanager knows it"),
-        sa.Column("revision", sa.Integer(), nullable=False, comment="grows with everything that people ask of it"),
+        sa.Column(
+            "revision", sa.Integer(), nullable=False, comment="grows with everything that people ask of it"
+        ),
         sa.Column("attempts", sa.Integer(), nullable=False, comment="in vain, in a row"),
         sa.Column("next_attempt_at", sa.BigInteger(), comment="null: nothing is to be done"),
         sa.Column("leased_until", sa.BigInteger(), comment="somebody talks to its Alertmanager about it"),
