@@ -22,6 +22,7 @@ from incidentd.jobs.chores import Chores
 from incidentd.jobs.journaling import Journaling
 from incidentd.jobs.reconciler import Reconciler
 from incidentd.jobs.scheduler import Scheduler
+from incidentd.jobs.silencer import Silencer
 from incidentd.lifecycle import Lifecycle, StartError, at_once
 from incidentd.metrics import Metrics
 from incidentd.outlets import Outlets
@@ -224,21 +225,15 @@ class Daemon:
             http=self._env.http,
             heartbeat_url=lambda: self.context.config.self_check.heartbeat_url,
         )
-        self.reconciler = Reconciler(
-            store=self.store,
-            clock=self.clock,
-            rules=lambda: self.context.rules,
-            members=lambda: self._members.of,
-            intake=self.intake,
-            changed=self._changed,
-            metrics=self.metrics,
-            heard=self.context.heard,
-        )
-        self._lifecycle.started("reconciler", lambda _: self.reconciler.stop())
         context = self.context
+        asking = (self.store, self.clock, lambda: context.rules, lambda: self._members.of)
+        self.reconciler = Reconciler(*asking, self.intake, self._changed, self.metrics, context.heard)
+        self._lifecycle.started("reconciler", lambda _: self.reconciler.stop())
+        self.silencer = Silencer(*asking, self._changed)
+        self._lifecycle.started("silences", self.silencer.stop)
         kept = Journaling(self.store, self.clock, context.journal, lambda: context.config, context.stopping)
         self._lifecycle.started("journal", kept.stop)
-        self.scheduler = Scheduler((*self.chores.jobs, self.reconciler.job, *kept.jobs))
+        self.scheduler = Scheduler((*self.chores.jobs, self.reconciler.job, self.silencer.job, *kept.jobs))
         self._lifecycle.started("clockwork", lambda _: self.scheduler.stop())
 
     async def _serve(self) -> None:

@@ -235,6 +235,11 @@ class Metrics:
             "When all Alertmanagers of a source last answered and were believed; 0: never.",
             ["source"],
         )
+        self.silences = self._gauge(
+            "incidentd_silences",
+            "Silences made from incidents, at each Alertmanager, by how they stand.",
+            ["source", "state"],
+        )
 
     def security_event(self, event: SecurityEvent) -> None:
         """Count one."""

@@ -175,7 +175,7 @@ class Silence:
 
 def pause(attempts: int) -> timedelta:
     """How long to wait after so many attempts in vain."""
-    return min(_FIRST * 2 ** min(attempts - 1, 10), _LONGEST)
+    return min(_FIRST * (1 << min(attempts - 1, 10)), _LONGEST)
 
 
 def forgotten(silence: Silence, incident: Incident | None, policy: Policy, now: datetime) -> Forgotten | None:
@@ -211,6 +211,6 @@ def _said(silence: Silence) -> str:
 
 
 def newest(silences: Iterable[Silence]) -> list[Silence]:
-    """Those of the latest silence among all that an incident ever had."""
-    found = sorted(silences, key=lambda silence: silence.id)
-    return [silence for silence in found if silence.mark == found[-1].mark]
+    """Those of the latest silence among all that an incident ever had; those that were found if there is no other."""
+    known = sorted(silences, key=lambda silence: (not silence.found, silence.id))
+    return [silence for silence in known if silence.mark == known[-1].mark]

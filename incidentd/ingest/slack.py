@@ -44,13 +44,14 @@ class Verb(enum.StrEnum):
     ACKNOWLEDGE = "acknowledge"
     RESOLVE = "resolve"
     SNOOZE = "snooze"
+    SILENCE = "silence"
     LIST = "list"
     SHOW = "show"
     ONCALL = "oncall"
     HELP = "help"
 
 
-ACTS: Final = frozenset({Verb.ACKNOWLEDGE, Verb.RESOLVE, Verb.SNOOZE})
+ACTS: Final = frozenset({Verb.ACKNOWLEDGE, Verb.RESOLVE, Verb.SNOOZE, Verb.SILENCE})
 """The verbs that change something."""
 _BUTTONS: Final = {
     "incidentd_acknowledge": Verb.ACKNOWLEDGE,
@@ -70,7 +71,7 @@ class Order:
     comment: str = ""
     force: bool = False
     pause: timedelta = timedelta()
-    """How long a snooze lasts."""
+    """How long a snooze or a silence lasts."""
     problem: str = ""
     """Why the words were not understood; then the verb is `HELP`."""
 
@@ -182,19 +183,19 @@ def order_of(text: str) -> Order:
     number = _incident(words[0]) if words else None
     if number is None:
         return _misread(f"{verb.value} needs an incident, such as INC-12")
-    if verb is Verb.SNOOZE:
-        return _snooze(number, words[1:])
+    if verb in {Verb.SNOOZE, Verb.SILENCE}:
+        return _for_a_while(verb, number, words[1:])
     return Order(verb, number, _comment(words[1:]), force)
 
 
-def _snooze(number: int, words: list[str]) -> Order:
+def _for_a_while(verb: Verb, number: int, words: list[str]) -> Order:
     try:
         pause = parse_duration(words[0] if words else "")
     except ValueError:
         pause = timedelta()
     if not timedelta() < pause <= SNOOZE_LIMIT:
-        return _misread("snooze needs how long, such as 30m, 1h or 2d, at most 30d")
-    return Order(Verb.SNOOZE, number, _comment(words[1:]), pause=pause)
+        return _misread(f"{verb.value} needs how long, such as 30m, 1h or 2d, at most 30d")
+    return Order(verb, number, _comment(words[1:]), pause=pause)
 
 
 def _misread(problem: str) -> Order:

@@ -1,4 +1,4 @@
-"""Silences that were asked for from incidents: written, found, and talked about to their Alertmanagers under a lease."""
+"""Silences that were asked for from incidents: written, found, and leased while their Alertmanagers are asked."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from incidentd.domain.incident import Incident
 from incidentd.domain.silence import Match, Silence, State
-from incidentd.store import schema
+from incidentd.store import incidents, schema
 from incidentd.store.codec import dumps, instant, instant_or_none, loads, micros, micros_or_none
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Ids, Prepared, among, values_of
@@ -52,6 +53,12 @@ def of_incident(tx: Tx, incident_id: int) -> list[Silence]:
 def live(tx: Tx) -> list[Silence]:
     """All that are not over."""
     return [_decode(row) for row in tx.conn.execute(sa.select(schema.silences).where(_LIVE).order_by(_s.id))]
+
+
+def incidents_of(tx: Tx, ids: Sequence[int]) -> list[Incident]:
+    """These incidents, as far as they are kept; not locked."""
+    query = sa.select(schema.incidents).where(_i.id.in_(ids))
+    return [incidents.decode(row) for row in tx.conn.execute(query)] if ids else []
 
 
 def search(
@@ -113,7 +120,7 @@ def delete_old(tx: Tx, ended_before: datetime, batch: int) -> int:
 
 
 # -- talking about them -----------------------------------------------------------------------------------------
-def _waiting(now: datetime) -> Any:  # noqa: ANN401 - a condition
+def _waiting(now: datetime) -> Any:
     free = sa.or_(_s.leased_until.is_(None), _s.leased_until <= micros(now))
     return sa.and_(_LIVE, _s.next_attempt_at <= micros(now), free)
 

@@ -13,11 +13,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from incidentd.domain.heartbeat import Pulse
-from incidentd.domain.incident import State
+from incidentd.domain.incident import Incident, State
 from incidentd.domain.notification import DeliveryClass, DeliveryState
 from incidentd.domain.reconcile import Drift
 from incidentd.domain.severity import Severity
-from incidentd.store import deliveries, heartbeats, incidents, outbox, reconcile
+from incidentd.domain.silence import LIVE, Silence, forgotten
+from incidentd.store import deliveries, heartbeats, incidents, outbox, reconcile, silences
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.reconcile import SourceRounds
 from incidentd.web.channels import Known, known, standings
@@ -44,6 +45,8 @@ class _Stored:
     pulses: Mapping[str, Pulse]
     channels: Known
     rounds: Mapping[str, SourceRounds]
+    silences: tuple[list[Silence], list[Incident]]
+    """Those that are not over, and their incidents."""
 
 
 async def metrics(call: Call) -> web.Response:
@@ -76,7 +79,13 @@ def _stored(tx: Tx) -> _Stored:
         heartbeats.all_of(tx),
         known(tx),
         reconcile.rounds(tx),
+        _silences(tx),
     )
+
+
+def _silences(tx: Tx) -> tuple[list[Silence], list[Incident]]:
+    live = silences.live(tx)
+    return live, silences.incidents_of(tx, sorted({each.incident_id for each in live}))
 
 
 def _set_stored(context: Context, stored: _Stored) -> None:
@@ -86,6 +95,7 @@ def _set_stored(context: Context, stored: _Stored) -> None:
     for name, missing in missing_ones(stored.pulses, context.rules).items():
         context.metrics.heartbeat_missing.labels(name).set(missing)
     _set_rounds(context, stored.rounds)
+    _set_silences(context, *stored.silences, now)
     for severity in Severity:
         for state in (State.TRIGGERED, State.ACKNOWLEDGED):
             number = stored.open.get((severity.value, state.value), 0)
@@ -102,6 +112,18 @@ def _set_rounds(context: Context, rounds: Mapping[str, SourceRounds]) -> None:
         context.metrics.reconcile_last_success.labels(source).set(0 if good is None else good.timestamp())
         for kind in Drift:
             context.metrics.reconcile_drift.labels(source, kind.value)  # from the start, see below
+
+
+def _set_silences(context: Context, live: list[Silence], incidents: list[Incident], now: datetime) -> None:
+    gauge, policy = context.metrics.silences, context.rules.silencing
+    known = {incident.id: incident for incident in incidents}
+    gauge.clear()
+    for source in dict.fromkeys([*context.rules.alertmanagers, *[each.source for each in live]]):
+        mine = [each for each in live if each.source == source]
+        for state in LIVE:
+            gauge.labels(source, state.value).set(sum(each.state is state for each in mine))
+        left = [each for each in mine if forgotten(each, known.get(each.incident_id), policy, now)]
+        gauge.labels(source, "forgotten").set(len(left))
 
 
 def _set_channels(context: Context, known: Known | None) -> None:

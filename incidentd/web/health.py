@@ -12,7 +12,8 @@ from aiohttp import web
 
 from incidentd import __version__
 from incidentd.domain.destination import DestinationState
-from incidentd.store import change_events, outbox, reconcile
+from incidentd.domain.silence import Silence
+from incidentd.store import change_events, outbox, reconcile, silences
 from incidentd.store.change_events import Backlog
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.reconcile import SourceRounds
@@ -93,6 +94,7 @@ async def detailed(call: Call) -> web.Response:
         *[_channel(standing, now) for standing in found],
         *_sockets(call),
         *_rounds(context, stored, now),
+        *_silences(stored),
     ]
     status = max((check["status"] for check in checks), key=_WORST.index)
     answer = {
@@ -132,23 +134,24 @@ class _Stored:
     channels: Known
     changes: Backlog
     rounds: Mapping[str, SourceRounds]
+    silences: list[Silence]
     latency_ms: float
 
 
 async def _stored(context: Context) -> _Stored | None:
     """Read it; None if the database does not answer in time."""
 
-    def read(tx: Tx) -> tuple[dict[str, datetime], Known, Backlog, dict[str, SourceRounds]]:
+    def read(tx: Tx) -> tuple[dict[str, datetime], Known, Backlog, dict[str, SourceRounds], list[Silence]]:
         backlog = change_events.backlog(tx, yesterday)
-        return outbox.oldest_pending(tx), known(tx), backlog, reconcile.rounds(tx)
+        return outbox.oldest_pending(tx), known(tx), backlog, reconcile.rounds(tx), silences.live(tx)
 
     started, yesterday = context.clock.monotonic(), context.clock.now() - _DAY
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            oldest, channels, changes, rounds = await context.store.read(read)
+            oldest, channels, changes, rounds, live = await context.store.read(read)
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         return None
-    return _Stored(oldest, channels, changes, rounds, since_ms(context, started))
+    return _Stored(oldest, channels, changes, rounds, live, since_ms(context, started))
 
 
 def _outbox(stored: _Stored | None, now: datetime) -> dict[str, Any]:
@@ -215,6 +218,16 @@ def _rounds(context: Context, stored: _Stored | None, now: datetime) -> list[dic
         words = f"last good round {words}" + (f"; {row.failed}: {row.detail}" if row and row.failed else "")
         checks.append(_check(f"reconcile {source}", DEGRADED if late else HEALTHY, words))
     return checks
+
+
+def _silences(stored: _Stored | None) -> list[dict[str, Any]]:
+    """Whether Alertmanagers do what was asked of them; nothing to say while nobody has asked."""
+    if stored is None or not stored.silences:
+        return []
+    vain = [each for each in stored.silences if each.attempts]
+    words = [f"INC-{each.incident_id}, {each.alertmanager}: {each.last_error}" for each in vain[:3]]
+    said = "; ".join([f"{len(vain)} of {len(stored.silences)} are not as they should be", *words])
+    return [_check("silences", DEGRADED if vain else HEALTHY, said)]
 
 
 def age_seconds(now: datetime, at: datetime) -> float:

@@ -24,6 +24,7 @@ from incidentd.web import (
     openapi,
     pagerduty,
     report,
+    silences,
     slack,
     status,
 )
@@ -187,6 +188,7 @@ OPS: Final[tuple[Op, ...]] = (
     *heartbeats.OPS,
     *maintenance.OPS,
     *on_call_ops.OPS,
+    *silences.OPS,
     _read(
         path="/api/v1/report",
         handler=report.report,

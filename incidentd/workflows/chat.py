@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from incidentd.channels.tasks import LateError, Tasks
-from incidentd.clock import Clock
+from incidentd.clock import Clock, random_id
 from incidentd.config import Config
 from incidentd.domain import response
 from incidentd.domain.incident import ActionRefusedError, Change, Incident, State
@@ -25,9 +25,10 @@ from incidentd.store import incidents
 from incidentd.store.engine import Store, StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.incidents import Search
 from incidentd.workflows import chat_words as words
-from incidentd.workflows import oncall, respond
+from incidentd.workflows import oncall, respond, silences
 from incidentd.workflows.respond import Decide, NotFoundError
 from incidentd.workflows.rules import Rules
+from incidentd.workflows.silences import Asked
 
 log = structlog.get_logger()
 
@@ -159,7 +160,23 @@ class Chat:
             )
             return Reply(words.failed(order.verb, order.incident_id), Outcome.FAILED, actor)
 
+    async def _silence(self, order: Order, actor: str) -> Reply:
+        env = self._env
+        rules, now = env.rules(), env.clock.now()
+        refused = rules.silencing.refused(order.pause)
+        if refused is not None:
+            return Reply(words.usage(f"how long {refused}"), Outcome.MISREAD, actor)
+        asked = Asked(order.pause, order.comment, actor, random_id())
+        made = await env.store.write(lambda tx: silences.silence(tx, order.incident_id, asked, rules, now))
+        changes = made.done.changes
+        if changes:
+            env.changed(changes)
+        outcome = Outcome.DONE if changes else Outcome.ALREADY
+        return Reply(words.silenced(made.silences, changed=bool(changes)), outcome, actor)
+
     async def _act(self, order: Order, actor: str) -> Reply:
+        if order.verb is Verb.SILENCE:
+            return await self._silence(order, actor)
         env = self._env
         rules, now = env.rules(), env.clock.now()
         decide = decision(order, actor, now)

@@ -11,6 +11,7 @@ from incidentd.channels.words import span, tidy
 from incidentd.config import Config
 from incidentd.domain.incident import ActionRefusedError, Change, Incident, Refusal, State
 from incidentd.domain.schedule import Why
+from incidentd.domain.silence import Silence, standing
 from incidentd.ingest.slack import Verb
 from incidentd.workflows.oncall import OnDuty
 
@@ -24,6 +25,7 @@ _USAGE: Final = """\
 `/incident ack INC-12 [text]`  take it: paging stops
 `/incident resolve INC-12 [--force] [text]`  it is over; `--force` while alerts still fire
 `/incident snooze INC-12 1h [text]`  leave it alone for a while
+`/incident silence INC-12 2h [reason]`  silence its alerts in Alertmanager; again: until then instead
 `/incident oncall`  who is on duty
 `/incident help`"""
 _DONE: Final = {Verb.ACKNOWLEDGE: "acknowledged", Verb.RESOLVE: "resolved", Verb.SNOOZE: "snoozed"}
@@ -49,10 +51,15 @@ def foreign_team() -> str:
 
 def failed(verb: Verb, incident_id: int) -> str:
     """The database could not be used."""
-    cli = {Verb.ACKNOWLEDGE: "ack", Verb.RESOLVE: "resolve", Verb.SNOOZE: "snooze"}.get(verb)
+    cli = {
+        Verb.ACKNOWLEDGE: "ack",
+        Verb.RESOLVE: "resolve",
+        Verb.SNOOZE: "snooze",
+        Verb.SILENCE: "silence",
+    }.get(verb)
     if cli is None:
         return ":warning: That failed: the database cannot be read now. Try again."
-    duration = " 1h" if verb is Verb.SNOOZE else ""
+    duration = " 1h" if verb in {Verb.SNOOZE, Verb.SILENCE} else ""
     return (
         ":warning: That failed, nothing was changed: the database cannot be written now. "
         f"Try again, or `incidentctl {cli} INC-{incident_id}{duration}`."
@@ -73,6 +80,19 @@ def done(verb: Verb, change: Sequence[Change], incident: Incident) -> str:
     by = {Verb.ACKNOWLEDGE: incident.acknowledged_by, Verb.RESOLVE: incident.resolved_by}.get(verb)
     said = f" by {_one_line(by, 80)}" if by else ""
     return f"INC-{incident.id} is {_DONE[verb]} already{said}. Nothing was changed."
+
+
+def silenced(made: Sequence[Silence], *, changed: bool) -> str:
+    """What asking for a silence came to: no Alertmanager has been asked yet if something was changed."""
+    one = made[0]
+    matchers = _one_line(", ".join(map(str, one.matchers)), 500)
+    where = f"{len(made)} Alertmanager{'s' if len(made) > 1 else ''}"
+    if not changed:
+        return f"INC-{one.incident_id} is silenced like that already: {_one_line(standing(made), 500)}."
+    return (
+        f"INC-{one.incident_id} will be silenced on {where} until {moment(one.ends_at)}: `{matchers}`. "
+        "Its timeline tells when it is. It is not acknowledged by that."
+    )
 
 
 def refused(error: ActionRefusedError, incident_id: int) -> str:

@@ -138,11 +138,10 @@ def _warn(ledger: Ledger, incident: Incident, one: Silence) -> Incident:
     # A waiting update would keep its place in front of this one and say nothing of it.
     free = evolve(incident, update_queued=False)
     after = ledger.apply(Change(free, Entry("silence_ending", OURSELVES, text, data), Notice.UPDATED, text))
-    reached = Reached()
-    reach = Reach(ledger.rules, (), ledger.now, calm=True)
-    holder = owner(incident, ledger.rules) if incident.acknowledged_by else one.created_by
-    if holder in ledger.rules.paging.people:
-        reach.person(reached, incident, holder, OURSELVES, text, notice=Notice.UPDATED)
+    reached, reach = Reached(), Reach(ledger.rules, (), ledger.now, calm=True)
+    for name in dict.fromkeys([owner(incident, ledger.rules), one.created_by]):
+        if name in ledger.rules.paging.people:
+            reach.person(reached, incident, name, OURSELVES, text, notice=Notice.UPDATED)
     ledger.deliveries += reached.rows
     return after
 
@@ -161,7 +160,10 @@ class Looked:
 def compare(tx: Tx, looked: Looked, rules: Rules, now: datetime) -> tuple[Change, ...]:
     """Take over what people did to our silences at an Alertmanager; find those that nobody here knows of."""
     changes: list[Change] = []
-    holding = [each for each in looked.there if each.state != OVER]
+    # Its clock may be behind ours: what is over by ours is left to itself.
+    holding = [each for each in looked.there if each.state != OVER and each.ends_at > now]
+    # All of them in one order, as everybody locks them; each is read again below, for a note moves it on.
+    incidents.by_ids(tx, sorted({each.incident_id for each in looked.known}))
     for before in looked.known:
         found = incidents.by_ids(tx, [before.incident_id])
         one = silences.by_id(tx, before.id)

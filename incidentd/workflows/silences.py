@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from incidentd.domain.drill import PLANNED
 from incidentd.domain.incident import OURSELVES, ActionRefusedError, Change, Entry, Incident, Refusal
 from incidentd.domain.notification import Notice
 from incidentd.domain.silence import (
@@ -83,7 +84,7 @@ class _Asking:
     def decide(self, incident: Incident) -> Change:
         """Make one, or extend the one that holds."""
         members = _members(incident, self.rules)
-        known = [each for each in newest(silences.of_incident(self.tx, incident.id)) if not each.found]
+        known = [s for s in newest(silences.of_incident(self.tx, incident.id)) if not s.found]
         if any([each.state in {State.WANTED, State.ACTIVE} for each in known]):
             return self._extended(incident, known, members)
         return self._made(incident, members)
@@ -148,7 +149,7 @@ def _members(incident: Incident, rules: Rules) -> tuple[str, ...]:
         detail = (
             f"INC-{incident.id} comes from the source {incident.source}, which has no Alertmanagers: list them "
             f"under sources.{incident.source}.alertmanagers"
-            if incident.source and incident.source != OURSELVES
+            if incident.source not in {"", OURSELVES, PLANNED}
             else f"INC-{incident.id} does not come from an Alertmanager: there is nothing to silence; snooze it"
         )
         raise ActionRefusedError(Refusal.NO_ALERTMANAGERS, incident.state, detail)
