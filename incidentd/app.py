@@ -18,6 +18,7 @@ from incidentd.config import Config, ConfigError, load
 from incidentd.delivery.worker import Worker
 from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
+from incidentd.jobs.calendars import CalendarReader
 from incidentd.jobs.chores import Chores
 from incidentd.jobs.scheduler import Scheduler
 from incidentd.lifecycle import Lifecycle, StartError, at_once
@@ -30,6 +31,7 @@ from incidentd.store.filelock import FileLock
 from incidentd.store.migrate import migrate
 from incidentd.web.context import Context
 from incidentd.web.server import build, harden
+from incidentd.workflows import calendars
 from incidentd.workflows.intake import GroupCommit
 from incidentd.workflows.outcomes import Outcomes
 from incidentd.workflows.receive import Reception
@@ -85,7 +87,9 @@ class Daemon:
         self._take_port()
         await self._open_store()
         await self._look_for_tokens(self.config)
-        http = HttpClient()
+        known = await self.store.read(lambda tx: calendars.said(tx, self.config))
+        self.config = self.config.with_calendars(known)
+        self._http = http = HttpClient()
         # Half: what has to be cut off then gets as long to end.
         self._lifecycle.started("http client", lambda seconds: http.aclose(seconds / 2))
         self._env = ChannelEnv(
@@ -212,13 +216,21 @@ class Daemon:
             rules=lambda: self.context.rules,
             retention=lambda: self.context.config.retention,
             changed=self._changed,
-            stopping=self.context.stopping.is_set,
+            stopping=self.context.stopping,
             ballast=self._ballast,
             metrics=self.metrics,
             http=self._env.http,
             heartbeat_url=lambda: self.context.config.self_check.heartbeat_url,
         )
-        self.scheduler = Scheduler(self.chores.jobs)
+        self.calendars = CalendarReader(
+            store=self.store,
+            clock=self.clock,
+            http=self._http,
+            config=lambda: self.context.config,
+            metrics=self.metrics,
+            changed=self._take_calendars,
+        )
+        self.scheduler = Scheduler((*self.chores.jobs, *self.calendars.jobs))
         self._lifecycle.started("clockwork", lambda _: self.scheduler.stop())
 
     async def _serve(self) -> None:
@@ -271,9 +283,18 @@ class Daemon:
         config = config.model_copy(update={"server": server, "database": self.config.database})
         await self._look_for_tokens(config)
         await self._generate_secrets(config)
-        self._outlets.take(config)
-        self.config = self.context.config = config
-        self.context.rules = rules_of(config, self._outlets.targets)
+        await self._put_in_force(config)
         self.worker.replace_senders(self._outlets.senders, self._outlets.traits, self._outlets.alertmanagers)
         self.context.noted.ring()  # event streams look whether their tokens are still in force
         return list(loaded.warnings)
+
+    async def _put_in_force(self, config: Config) -> None:
+        config = config.with_calendars(await self.store.read(lambda tx: calendars.said(tx, config)))
+        self._outlets.take(config)
+        self.config = self.context.config = config
+        self.context.rules = rules_of(config, self._outlets.targets)
+
+    async def _take_calendars(self) -> None:
+        """A calendar says something else, whichever replica has read it: who is on duty may have changed."""
+        async with self._reloading:
+            await self._put_in_force(self.config)

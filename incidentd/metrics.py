@@ -94,6 +94,7 @@ class Metrics:
         self._incidents()
         self._deliveries()
         self._http()
+        self._calendars()
         self._security()
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
@@ -187,6 +188,14 @@ class Metrics:
             "incidentd_channel_up", "1 if the last attempt of any replica was accepted.", ["channel"]
         )
         self.dead = self._gauge("incidentd_deliveries_dead", "Deliveries that were given up and not retried.")
+
+    def _calendars(self) -> None:
+        self.calendar_up = self._gauge(
+            "incidentd_calendar_up", "1 if the calendar could be read when it was last asked.", ["calendar"]
+        )
+        self.calendar_reads = self._counter(
+            "incidentd_calendar_reads", "Calendars asked by this process.", ["outcome"]
+        )
 
     def _http(self) -> None:
         labels = ["method", "route", "status_code"]

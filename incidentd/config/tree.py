@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, PrivateAttr, model_validator
 
 from incidentd.channels.base import ChannelConfig, discover
 from incidentd.config.alerts import Grouping, SeverityMap, Source
+from incidentd.config.calendars import asked
 from incidentd.config.database import Database
 from incidentd.config.digest import EMAIL, Digest
 from incidentd.config.escalation import Acknowledgement, Escalation, SelfCheck
 from incidentd.config.heartbeats import Ping
+from incidentd.config.leave import Asked, Said
 from incidentd.config.maintenance import MaintenanceWindow
 from incidentd.config.people import Retention, Runbooks, User
 from incidentd.config.route import RootRoute
@@ -87,6 +89,7 @@ class Config(Section):
     """Service level objectives."""
     retention: Retention = Retention()
     """How long things are kept."""
+    _said: Said = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -101,9 +104,21 @@ class Config(Section):
 
     @functools.cached_property
     def plans(self) -> Mapping[str, on_call.Schedule]:
-        """The schedules by name, as the domain reads them, with the leave of their users."""
+        """The schedules by name, as the domain reads them, with holidays and the leave of their users."""
         leave = {name: user.leave for name, user in self.users.items() if user.leave is not None}
-        return {name: schedule.plan(name, leave) for name, schedule in self.schedules.items()}
+        return {name: each.plan(name, leave, self._said) for name, each in self.schedules.items()}
+
+    @functools.cached_property
+    def calendars(self) -> tuple[Asked, ...]:
+        """The addresses of calendars that are asked."""
+        return asked(self.users, self.schedules)
+
+    def with_calendars(self, said: Said) -> Self:
+        """The same with what the addresses in it said."""
+        copy = self.model_copy()
+        copy.__dict__.pop("plans", None)  # made of what they said before
+        copy._said = said  # noqa: SLF001 - its own
+        return copy
 
     @property
     def mail_channels(self) -> tuple[str, ...]:

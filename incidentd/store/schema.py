@@ -26,6 +26,7 @@ from incidentd.store.schema_base import metadata as metadata  # noqa: PLC0414 - 
 from incidentd.store.schema_escalation import escalations as escalations  # noqa: PLC0414 - as above
 from incidentd.store.schema_heartbeats import heartbeats as heartbeats  # noqa: PLC0414 - as above
 from incidentd.store.schema_maintenance import maintenance as maintenance  # noqa: PLC0414 - as above
+from incidentd.store.schema_on_call import calendars as calendars  # noqa: PLC0414 - as above
 from incidentd.store.schema_on_call import overrides as overrides  # noqa: PLC0414 - as above
 
 alerts = Table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,6 +12,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from incidentd.config import Config
 from incidentd.domain.heartbeat import Pulse
 from incidentd.domain.incident import State
 from incidentd.domain.notification import DeliveryClass, DeliveryState
@@ -22,6 +23,8 @@ from incidentd.web.channels import Known, known, standings
 from incidentd.web.context import Context
 from incidentd.web.health import age_seconds
 from incidentd.web.op import Call
+from incidentd.workflows import calendars
+from incidentd.workflows.calendars import CalendarState
 from incidentd.workflows.heartbeats import missing as missing_ones
 
 _WAIT_SECONDS: Final = 2.0
@@ -41,6 +44,7 @@ class _Stored:
     dead: int
     pulses: Mapping[str, Pulse]
     channels: Known
+    calendars: Sequence[CalendarState]
 
 
 async def metrics(call: Call) -> web.Response:
@@ -49,7 +53,7 @@ async def metrics(call: Call) -> web.Response:
     stored = None
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            stored = await context.store.read(_stored)
+            stored = await context.store.read(lambda tx: _stored(tx, context.config))
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         call.desk.seldom.warn("metrics_without_database")
     if stored is not None:
@@ -65,13 +69,14 @@ def _render(encoder: Callable[[CollectorRegistry], bytes], registry: CollectorRe
     return encoder(registry)
 
 
-def _stored(tx: Tx) -> _Stored:
+def _stored(tx: Tx, config: Config) -> _Stored:
     return _Stored(
         incidents.count_open(tx),
         outbox.oldest_pending(tx),
         deliveries.count_dead(tx),
         heartbeats.all_of(tx),
         known(tx),
+        calendars.states(tx, config),
     )
 
 
@@ -81,6 +86,10 @@ def _set_stored(context: Context, stored: _Stored) -> None:
     context.metrics.heartbeat_missing.clear()
     for name, missing in missing_ones(stored.pulses, context.rules).items():
         context.metrics.heartbeat_missing.labels(name).set(missing)
+    context.metrics.calendar_up.clear()
+    for each in stored.calendars:
+        if each.since is not None or each.read_at is not None:
+            context.metrics.calendar_up.labels(each.place.path).set(0 if each.since else 1)
     for severity in Severity:
         for state in (State.TRIGGERED, State.ACKNOWLEDGED):
             number = stored.open.get((severity.value, state.value), 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
@@ -21,6 +21,8 @@ from incidentd.web.context import Context
 from incidentd.web.op import Call
 from incidentd.web.problems import unavailable
 from incidentd.web.write_probe import Probe, since_ms
+from incidentd.workflows import calendars
+from incidentd.workflows.calendars import CalendarState
 
 HEALTHY: Final = "healthy"
 DEGRADED: Final = "degraded"
@@ -88,6 +90,7 @@ async def detailed(call: Call) -> web.Response:
         _outbox(stored, now),
         *_change_events(stored, now),
         *[_channel(standing, now) for standing in found],
+        *_calendars(stored),
         *_sockets(call),
     ]
     status = max((check["status"] for check in checks), key=_WORST.index)
@@ -127,22 +130,25 @@ class _Stored:
     """Class -> since when its oldest row waits."""
     channels: Known
     changes: Backlog
+    calendars: Sequence[CalendarState]
     latency_ms: float
 
 
 async def _stored(context: Context) -> _Stored | None:
     """Read it; None if the database does not answer in time."""
 
-    def read(tx: Tx) -> tuple[dict[str, datetime], Known, Backlog]:
-        return outbox.oldest_pending(tx), known(tx), change_events.backlog(tx, yesterday)
+    def read(tx: Tx) -> tuple[dict[str, datetime], Known, Backlog, list[CalendarState]]:
+        changes = change_events.backlog(tx, yesterday)
+        return outbox.oldest_pending(tx), known(tx), changes, calendars.states(tx, config)
 
+    config = context.config
     started, yesterday = context.clock.monotonic(), context.clock.now() - _DAY
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            oldest, channels, changes = await context.store.read(read)
+            found = await context.store.read(read)
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         return None
-    return _Stored(oldest, channels, changes, since_ms(context, started))
+    return _Stored(*found, since_ms(context, started))
 
 
 def _outbox(stored: _Stored | None, now: datetime) -> dict[str, Any]:
@@ -184,6 +190,14 @@ def _told(standing: Standing, now: datetime) -> list[str]:
     if standing.oldest_page is not None:
         said.append(f"oldest page waits {age_seconds(now, standing.oldest_page):.0f} s")
     return said
+
+
+def _calendars(stored: _Stored | None) -> list[dict[str, Any]]:
+    """Never worse than degraded: what a calendar said last counts."""
+    return [
+        _check(f"calendar {each.place.path}", DEGRADED if each.since else HEALTHY, each.trouble or "")
+        for each in (stored.calendars if stored else ())
+    ]
 
 
 def _sockets(call: Call) -> list[dict[str, Any]]:

@@ -72,6 +72,22 @@ async def steps(here: World) -> list[str]:
     return [e["text"] for e in await here.client.timeline(1) if e["kind"].startswith("escalat")]
 
 
+async def test_a_step_leaves_at_its_instant_and_not_at_the_next_tick(
+    tmp_path: Path, database_url: str
+) -> None:
+    async with on_call(tmp_path, database_url) as here:
+        await fire(here)
+        due = NOON + 5 * MINUTE
+        here.clock.set(due - timedelta(milliseconds=300))
+        look = asyncio.ensure_future(here.daemon.chores.keep_escalating())
+        await here.settle()
+        assert (look.done(), told(here)) == (False, ["alice"])
+        here.clock.set(due)
+        await look
+        await here.settle()
+        assert told(here) == ["alice", "bob"]
+
+
 async def test_one_after_the_other_twice_then_the_last_resort_then_nobody_is_left(
     tmp_path: Path, database_url: str
 ) -> None:
