@@ -137,10 +137,12 @@ def daemon(
     channels: str = "{console: {kind: console}}",
     notify: str = "[console]",
     database: Path | None = None,
+    more: str = "",
 ) -> Server:
     """The daemon as a team runs it, with a token and a fresh SQLite file below `parent`, or with `database`.
 
     `own_incidents`: every alert opens an incident of its own, instead of one per alertname, cluster and service.
+    `more`: further sections, of which `escalation.bench` is everybody's policy.
     """
     folder = _folder(parent)
     file = database or folder / "incidentd.db"
@@ -153,7 +155,8 @@ def daemon(
         "sources: {main: {heartbeats: []}}\n"
         f"grouping: {{by: {by}}}\n"
         f"channels: {channels}\n"
-        f"route: {{notify: {notify}}}\n"
+        f"route: {{notify: {notify}{', escalation: bench' if more else ''}}}\n"
+        f"{more}"
         # Housekeeping must not clear away the past that a benchmark has made up.
         "retention: {incidents: 50y, deliveries: 50y}\n"
     )

@@ -1,15 +1,26 @@
-"""Ten thousand escalations that fall due in the same second: until every step is in the outbox."""
+"""Escalations: ten thousand that fall due in the same second, until every step is in the outbox; and single steps on
+an idle daemon, from the instant they are due to the first request at a webhook receiver.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import queue
+import random
+import shutil
+import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from benchmarks.report import BenchError, Options, Row, at_most
+from benchmarks.bodies import posts
+from benchmarks.daemon import daemon
+from benchmarks.first_page import receiver
+from benchmarks.report import BenchError, Options, Row, at_most, percentile
 from incidentd.domain.alert import Alert, AlertStatus
 from incidentd.domain.contact import Contact, Person
 from incidentd.domain.escalation import Policy, Step, parse_target
@@ -23,9 +34,17 @@ from incidentd.workflows.receive import Submission, receive
 from incidentd.workflows.rules import Rules
 
 MANY, MANY_QUICK = 10_000, 1_000
+SINGLE, SINGLE_QUICK = 200, 20
+AFTER = 5
+"""Seconds from the alert to the step."""
+WAIT = 20.0
 PER_POST = 500
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMIT = 5.0
+LATEST = 1.0
+_OPENED = """
+    SELECT alerts.fingerprint, incidents.opened_at FROM alerts JOIN incidents ON alerts.incident_id = incidents.id
+"""
 _STEPS = (Step(timedelta(minutes=5), (parse_target("user:alice"), parse_target("channel:pager"))),)
 _ALICE = Person("alice", (Contact("mail", ("alice@example.com",)),))
 RULES = Rules(
@@ -38,8 +57,45 @@ RULES = Rules(
 
 def run(options: Options) -> list[Row]:
     """Steps of incidents that opened in the same instant, each telling one person and one channel."""
-    many = MANY_QUICK if options.quick else MANY
-    return asyncio.run(_run(options.folder / "escalation.db", many))
+    many, single = (MANY_QUICK, SINGLE_QUICK) if options.quick else (MANY, SINGLE)
+    together = asyncio.run(_run(options.folder / "escalation.db", many))
+    late = sorted(_one_by_one(options, single))
+    name = f"{single} single steps on an idle daemon: due to first request"
+    return [
+        *together,
+        Row("escalation", f"{name}, p50", percentile(late, 50) * 1000, "ms"),
+        Row("escalation", f"{name}, p99", percentile(late, 99) * 1000, "ms"),
+        Row("escalation", f"{name}, worst", late[-1] * 1000, "ms", at_most(LATEST * 1000)),
+    ]
+
+
+def _one_by_one(options: Options, wanted: int) -> list[float]:
+    """How late each step was, in seconds."""
+    with receiver() as (port, came):
+        channels = f'{{hook: {{kind: webhook, url: "http://127.0.0.1:{port}/"}}}}'
+        more = (
+            "severity: {urgency: {info: low}}\n"
+            f'escalation: {{bench: {{steps: [{{after: {AFTER}s, notify: ["channel:hook"]}}]}}}}\n'
+        )
+        idle = daemon(options.folder, own_incidents=True, channels=channels, notify="[]", more=more)
+        with idle as server:
+            heard: dict[str, float] = {}
+            for post in islice(posts("e", 1), wanted):
+                # Away from the rhythm of whatever ticks inside.
+                time.sleep(random.uniform(0.05, 0.25))
+                server.post(post.body)
+            while len(heard) < wanted:
+                try:
+                    at, fingerprint = came.get(timeout=WAIT)
+                except queue.Empty:
+                    raise BenchError(f"{len(heard)} steps of {wanted} were heard of") from None
+                heard.setdefault(fingerprint, at)
+            wall = time.time() - time.perf_counter()
+            server.stop()
+        with contextlib.closing(sqlite3.connect(server.database)) as connection:
+            due = {fingerprint: opened / 1e6 + AFTER for fingerprint, opened in connection.execute(_OPENED)}
+    shutil.rmtree(server.folder)
+    return [at + wall - due[fingerprint] for fingerprint, at in heard.items()]
 
 
 async def _run(file: Path, many: int) -> list[Row]:

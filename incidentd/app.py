@@ -14,15 +14,11 @@ from incidentd import sockets
 from incidentd.channels.base import ChannelEnv
 from incidentd.channels.http import HttpClient
 from incidentd.clock import Clock, SystemClock, random_id
+from incidentd.clockwork import Clockwork
 from incidentd.config import Config, ConfigError, load
 from incidentd.delivery.worker import Worker
 from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
-from incidentd.jobs.chores import Chores
-from incidentd.jobs.journaling import Journaling
-from incidentd.jobs.reconciler import Reconciler
-from incidentd.jobs.scheduler import Scheduler
-from incidentd.jobs.silencer import Silencer
 from incidentd.lifecycle import Lifecycle, StartError, at_once
 from incidentd.metrics import Metrics
 from incidentd.outlets import Outlets
@@ -34,6 +30,7 @@ from incidentd.store.filelock import FileLock
 from incidentd.store.migrate import migrate
 from incidentd.web.context import Context
 from incidentd.web.server import build, harden
+from incidentd.workflows import calendars
 from incidentd.workflows.intake import GroupCommit
 from incidentd.workflows.outcomes import Outcomes
 from incidentd.workflows.receive import Reception
@@ -89,7 +86,9 @@ class Daemon:
         self._take_port()
         await self._open_store()
         await self._look_for_tokens(self.config)
-        http = HttpClient()
+        known = await self.store.read(lambda tx: calendars.said(tx, self.config))
+        self.config = self.config.with_calendars(known)
+        self._http = http = HttpClient()
         # Half: what has to be cut off then gets as long to end.
         self._lifecycle.started("http client", lambda seconds: http.aclose(seconds / 2))
         self._env = ChannelEnv(
@@ -106,10 +105,10 @@ class Daemon:
         self._lifecycle.started("alertmanager clients", lambda seconds: self._members.aclose(seconds / 2))
         self._build_worker()
         self._build_intake()
-        self._build_scheduler()
+        self._build_clockwork()
         await self._serve()
         self.worker.start()
-        self.scheduler.start()
+        self.clockwork.start()
 
     def _take_port(self) -> None:
         server = self.config.server
@@ -212,29 +211,16 @@ class Daemon:
         self.intake.start()
         self._lifecycle.started("intake", lambda _: self.intake.stop())
 
-    def _build_scheduler(self) -> None:
-        self.chores = Chores(
-            store=self.store,
-            clock=self.clock,
-            rules=lambda: self.context.rules,
-            retention=lambda: self.context.config.retention,
-            changed=self._changed,
-            stopping=self.context.stopping.is_set,
-            ballast=self._ballast,
-            metrics=self.metrics,
-            http=self._env.http,
-            heartbeat_url=lambda: self.context.config.self_check.heartbeat_url,
+    def _build_clockwork(self) -> None:
+        self.clockwork = Clockwork(
+            self.context,
+            self.intake,
+            self._members,
+            self._http,
+            self._ballast,
+            self._lifecycle,
+            self._take_calendars,
         )
-        context = self.context
-        asking = (self.store, self.clock, lambda: context.rules, lambda: self._members.of)
-        self.reconciler = Reconciler(*asking, self.intake, self._changed, self.metrics, context.heard)
-        self._lifecycle.started("reconciler", lambda _: self.reconciler.stop())
-        self.silencer = Silencer(*asking, self._changed)
-        self._lifecycle.started("silences", self.silencer.stop)
-        kept = Journaling(self.store, self.clock, context.journal, lambda: context.config, context.stopping)
-        self._lifecycle.started("journal", kept.stop)
-        self.scheduler = Scheduler((*self.chores.jobs, self.reconciler.job, self.silencer.job, *kept.jobs))
-        self._lifecycle.started("clockwork", lambda _: self.scheduler.stop())
 
     async def _serve(self) -> None:
         # A part of the time for requests to end by themselves; aiohttp waits the same again after cancelling them.
@@ -286,10 +272,19 @@ class Daemon:
         config = config.model_copy(update={"server": server, "database": self.config.database})
         await self._look_for_tokens(config)
         await self._generate_secrets(config)
+        await self._put_in_force(config)
+        self.worker.replace_senders(self._outlets.senders, self._outlets.traits, self._outlets.alertmanagers)
+        self.context.noted.ring()  # event streams look whether their tokens are still in force
+        return list(loaded.warnings)
+
+    async def _put_in_force(self, config: Config) -> None:
+        config = config.with_calendars(await self.store.read(lambda tx: calendars.said(tx, config)))
         self._outlets.take(config)
         self._members.take(config)
         self.config = self.context.config = config
         self.context.rules = rules_of(config, self._outlets.targets)
-        self.worker.replace_senders(self._outlets.senders, self._outlets.traits, self._outlets.alertmanagers)
-        self.context.noted.ring()  # event streams look whether their tokens are still in force
-        return list(loaded.warnings)
+
+    async def _take_calendars(self) -> None:
+        """A calendar says something else, whichever replica has read it: who is on duty may have changed."""
+        async with self._reloading:
+            await self._put_in_force(self.config)

@@ -94,6 +94,7 @@ class Metrics:
         self._incidents()
         self._deliveries()
         self._http()
+        self._calendars()
         self._security()
         self._reconciling()
 
@@ -196,6 +197,14 @@ class Metrics:
             ["channel"],
         )
         self.dead = self._gauge("incidentd_deliveries_dead", "Deliveries that were given up and not retried.")
+
+    def _calendars(self) -> None:
+        self.calendar_up = self._gauge(
+            "incidentd_calendar_up", "1 if the calendar could be read when it was last asked.", ["calendar"]
+        )
+        self.calendar_reads = self._counter(
+            "incidentd_calendar_reads", "Calendars asked by this process.", ["outcome"]
+        )
 
     def _http(self) -> None:
         labels = ["method", "route", "status_code"]

@@ -96,7 +96,7 @@ class HttpAnswer:
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     body: bytes = field(repr=False)
-    """At most the first 64 KiB."""
+    """No more of it than was asked for."""
 
 
 class HttpFailure(Exception):

@@ -26,6 +26,9 @@ from incidentd.channels.guard import ForbiddenAddressError, Guard
 from incidentd.channels.tasks import LateError, Tasks
 from incidentd.domain.notification import Verdict
 
+MOST_READ = 64 * 1024
+"""Bytes of an answer that are read where nobody asks for more: what vendors answer is short."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
@@ -39,8 +42,8 @@ class HttpLimits:
     """What an abandoned call gets to end by itself before it is cut off."""
     per_host: int = 8
     """Calls to one host at once; an abandoned one keeps its place until it has really ended."""
-    body: int = 64 * 1024
-    """Bytes of an answer that are read."""
+    body: int = MOST_READ
+    """Bytes of an answer that are read, where a call asks for no other number."""
 
 
 @dataclass(eq=False)
@@ -54,6 +57,7 @@ class _Call:
     host: str
     guard: Guard
     guarded: bool = False
+    most: int = MOST_READ
     sent: bool = False
     """The first byte of the request may have left: no answer no longer means nothing happened."""
     abandoned: bool = False
@@ -112,15 +116,18 @@ class HttpClient:
         content: bytes = b"",
         *,
         guarded: bool = False,
+        most: int | None = None,
     ) -> HttpAnswer:
-        """The answer, with at most `HttpLimits.body` bytes of its body. Redirects are not followed.
+        """The answer, with at most `most` (or `HttpLimits.body`) bytes of its body. Redirects are not followed.
 
         `guarded`: the address came from outside, so it may lead to the public internet only.
         Raises `HttpFailure`: `RETRY` if nothing was sent, `AMBIGUOUS` if something was, `DESTINATION_BROKEN`
         if no request can be made of this address or these headers, none may go there, or its certificate is not
         trusted.
         """
-        call = _Call(method, url, headers, content, _host(url), self._guard, guarded)
+        call = _Call(
+            method, url, headers, content, _host(url), self._guard, guarded, most or self._limits.body
+        )
         if self._closing:
             raise call.failure("closing")
         try:
@@ -181,12 +188,12 @@ class HttpClient:
         try:
             async for chunk in response.aiter_raw():
                 body += chunk
-                if len(body) >= self._limits.body or asyncio.get_running_loop().time() > deadline:
+                if len(body) >= call.most or asyncio.get_running_loop().time() > deadline:
                     break
         finally:
             await response.aclose()
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return HttpAnswer(response.status_code, headers, bytes(body[: self._limits.body]))
+        return HttpAnswer(response.status_code, headers, bytes(body[: call.most]))
 
     async def _request(self, client: httpx.AsyncClient, call: _Call) -> httpx.Request:
         url = httpx.URL(call.url)

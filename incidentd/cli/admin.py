@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 def check_config(file: Path | None, config_path: Path) -> None:
     """Check a configuration FILE: exit 0, or 1 with every error as `path.to.key: what is wrong, what is accepted`."""
     from incidentd.clock import SystemClock
+    from incidentd.config.calendars import calendar_notes
     from incidentd.config.on_call_checks import on_call_warnings
 
     path = file or config_path
     loaded = load_or_fail(path)
     for warning in (*loaded.warnings, *on_call_warnings(loaded.config, SystemClock().now())):
         click.echo(f"warning: {warning}", err=True)
+    for note in calendar_notes(loaded.config.calendars):
+        click.echo(f"info: {note}", err=True)
     channels = ", ".join(f"{name} ({channel.kind})" for name, channel in loaded.config.channels.items())
     click.echo(f"{path} is good: channels {channels}; sources {', '.join(loaded.config.sources)}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -94,6 +94,12 @@ def oncall(session: Session, /, *, at: str | None, **page: str | int | None) -> 
     }
     output.print_table(output.table_of(answer.items, columns))
     say_more(answer)
+    _warn(text for item in answer.items for text in item.get("warnings") or [])
+
+
+def _warn(texts: Iterable[object]) -> None:
+    for text in dict.fromkeys(texts):
+        click.echo(f"warning: {clean(text)}", err=True)
 
 
 def _people(shift: _Json) -> str:
@@ -176,6 +182,7 @@ def show_schedule(session: Session, /, *, name: str, weeks: int, start: str | No
     if gaps:
         seconds = sum((_length(gap) for gap in gaps), timedelta()).total_seconds()
         click.echo(f"\nnobody is on duty in {len(gaps)} gap(s), {output.span(seconds)} together")
+    _warn(found.get("warnings") or [])
 
 
 def _calendar(found: _Json) -> output.Table:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 from incidentd.channels.email_parts import address
 from incidentd.channels.slack import personal
 from incidentd.config.escalation import ContactRule, QuietHours
-from incidentd.config.leave import Leave
+from incidentd.config.leave import Calendar
 from incidentd.config.section import PositiveDuration, Section
 
 NOT_ACTED_UPON = ("slo",)
@@ -53,8 +53,8 @@ class User(Section):
     their `slack` as a direct message, whatever of that there is."""
     quiet_hours: QuietHours | None = None
     """When what is of low urgency waits for the morning."""
-    leave: Leave | None = None
-    """When they are away."""
+    leave: Calendar | None = None
+    """When they are away: no layer puts them on duty then."""
 
 
 class Runbooks(Section):

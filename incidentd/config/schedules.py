@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
-from incidentd.config.leave import Leave
+from incidentd.config.leave import Calendar, Said
 from incidentd.config.section import Section, TimeZone
 from incidentd.domain import schedule as domain
-from incidentd.domain.schedule_layer import Absence, Rotation
+from incidentd.domain.schedule_layer import Absence, Holiday, Rotation
 from incidentd.domain.schedule_layer import Layer as DomainLayer
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -144,6 +144,8 @@ class Layer(Section):
     """The layer holds from then on; absent: from `start` on. Turns are counted from `start` all the same."""
     until: Local | None = None
     """The layer holds until then, and no longer; a date means its first moment."""
+    holidays: Calendar | None = None
+    """The layer does not hold during the events of this calendar: layers before it answer, or it is a gap."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -206,23 +208,37 @@ class Schedule(Section):
             raise ValueError(f'has two layers named "{twice}"; accepted: a name of its own for each, or none')
         return self
 
-    def plan(self, name: str, leave: Mapping[str, Leave]) -> domain.Schedule:
-        """The same for the domain; `leave` by user."""
+    @property
+    def people(self) -> set[str]:
+        """Everybody who has a turn in any layer."""
+        return {person for layer in self.layers for turn in layer.users for person in turn}
+
+    def plan(self, name: str, leave: Mapping[str, Calendar], said: Said) -> domain.Schedule:
+        """The same for the domain; `leave` by user, `said` by the calendars that are fetched."""
         zone = ZoneInfo(self.time_zone)
         layers = tuple([layer.layer(number) for number, layer in enumerate(self.layers, start=1)])
-        people = {person for layer in layers for turn in layer.users for person in turn}
+        people = self.people
         return domain.Schedule(
             name,
             self.time_zone,
             layers,
-            tuple(_absences({user: each for user, each in leave.items() if user in people}, zone)),
+            tuple(
+                [
+                    Absence(user, *period)
+                    for user, each in leave.items()
+                    if user in people
+                    for period in each.periods(said, zone)
+                ]
+            ),
+            tuple(
+                [
+                    Holiday(plan.name, *period)
+                    for plan, layer in zip(layers, self.layers, strict=True)
+                    if layer.holidays is not None
+                    for period in layer.holidays.periods(said, zone)
+                ]
+            ),
         )
-
-
-def _absences(leave: Mapping[str, Leave], zone: ZoneInfo) -> Iterable[Absence]:
-    for user, each in leave.items():
-        for starts_at, ends_at in each.file.periods(zone):
-            yield Absence(user, starts_at, ends_at)
 
 
 def _moment(local: date) -> datetime:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, PrivateAttr, model_validator
 
 from incidentd.channels.base import ChannelConfig, discover
 from incidentd.config.alerts import Grouping, SeverityMap, Source
+from incidentd.config.calendars import asked
 from incidentd.config.database import Database
-from incidentd.config.drills import DrillPlan
 from incidentd.config.digest import EMAIL, Digest
+from incidentd.config.drills import DrillPlan
 from incidentd.config.escalation import Acknowledgement, Escalation, SelfCheck
 from incidentd.config.heartbeats import Ping
 from incidentd.config.journal import Journal
+from incidentd.config.leave import Asked, Said
 from incidentd.config.maintenance import MaintenanceWindow
 from incidentd.config.people import Retention, Runbooks, User
 from incidentd.config.route import RootRoute
@@ -96,6 +98,7 @@ class Config(Section):
     """How long things are kept."""
     journal: Journal = Journal()
     """The bodies of webhooks, kept for `incidentd replay`."""
+    _said: Said = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -110,9 +113,21 @@ class Config(Section):
 
     @functools.cached_property
     def plans(self) -> Mapping[str, on_call.Schedule]:
-        """The schedules by name, as the domain reads them, with the leave of their users."""
+        """The schedules by name, as the domain reads them, with holidays and the leave of their users."""
         leave = {name: user.leave for name, user in self.users.items() if user.leave is not None}
-        return {name: schedule.plan(name, leave) for name, schedule in self.schedules.items()}
+        return {name: each.plan(name, leave, self._said) for name, each in self.schedules.items()}
+
+    @functools.cached_property
+    def calendars(self) -> tuple[Asked, ...]:
+        """The addresses of calendars that are asked."""
+        return asked(self.users, self.schedules)
+
+    def with_calendars(self, said: Said) -> Self:
+        """The same with what the addresses in it said."""
+        copy = self.model_copy()
+        copy.__dict__.pop("plans", None)  # made of what they said before
+        copy._said = said  # noqa: SLF001 - its own
+        return copy
 
     @property
     def mail_channels(self) -> tuple[str, ...]:

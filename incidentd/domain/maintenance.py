@@ -173,11 +173,18 @@ def ended(incident: Incident) -> Change:
     return _lifted(incident, f"maintenance {incident.suppressed_by} ended")
 
 
+def _quietly(incident: Incident) -> Notice | None:
+    """How channels get to know of what pages nobody: without it they would only ever hear of its end."""
+    if incident.held_until is not None or not incident.open:
+        return None
+    return Notice.ACKNOWLEDGED if incident.state is State.ACKNOWLEDGED else Notice.UPDATED
+
+
 def _lifted(incident: Incident, why: str) -> Change:
     after = evolve(incident, suppressed_by=None)
     data = {"suppressed_by": incident.suppressed_by}
     if after.state is not State.TRIGGERED or after.quiet:
-        return Change(after, Entry("suppression_ended", OURSELVES, why, data))
+        return Change(after, Entry("suppression_ended", OURSELVES, why, data), _quietly(after), why)
     entry = Entry("suppression_ended", OURSELVES, f"{why}: people are told now", data)
     notice = Notice.REOPENED if incident.reopen_count else Notice.TRIGGERED
     return Change(after, entry, notice, why)

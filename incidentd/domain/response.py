@@ -98,7 +98,7 @@ def resolve(incident: Incident, actor: str, comment: str, now: datetime, *, forc
     entry = Entry(
         "resolved", actor, _said(text, comment), {"comment": comment, "forced": bool(incident.alerts_firing)}
     )
-    return Change(after, entry, Notice.RESOLVED, comment)
+    return Change(after, entry, Notice.RESOLVED if _heard_of(incident) else None, comment)
 
 
 def reopen(incident: Incident, actor: str, comment: str) -> Change:
@@ -159,8 +159,12 @@ def ended_by_source(
     reason = gone or ("the rule was paused or deleted" if administrative else "all alerts ended")
     actor = RECONCILE if gone else SOURCE
     entry = Entry("resolved", actor, f"resolved: {reason}", {"ended_at": latest.isoformat()})
-    heard_of = incident.held_until is None and incident.suppressed_by is None
-    return Change(after, entry, Notice.RESOLVED if heard_of else None)
+    return Change(after, entry, Notice.RESOLVED if _heard_of(incident) else None)
+
+
+def _heard_of(incident: Incident) -> bool:
+    """False if nobody was told of this episode: then nobody hears of its end either, whoever ended it."""
+    return incident.held_until is None and incident.suppressed_by is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from incidentd.domain.schedule_layer import Absence, Layer, Span, span
+from incidentd.domain.schedule_layer import Absence, Away, Holiday, Layer, Span, span
 
 
 class Why(StrEnum):
@@ -33,6 +33,8 @@ class Schedule:
     layers: tuple[Layer, ...]
     absences: tuple[Absence, ...] = ()
     """Leave of its users."""
+    holidays: tuple[Holiday, ...] = ()
+    """When layers of it do not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,11 @@ def _answers(
         yield Why.OVERRIDE, str(override.id), _overridden(override, at)
     zone = ZoneInfo(schedule.time_zone)
     for layer in reversed(schedule.layers):
-        yield Why.LAYER, layer.name, span(layer, zone, schedule.absences, at)
+        away: tuple[Away, ...] = (
+            *schedule.absences,
+            *[each for each in schedule.holidays if each.layer == layer.name],
+        )
+        yield Why.LAYER, layer.name, span(layer, zone, away, at)
 
 
 def _overridden(override: Override, at: datetime) -> Span:

@@ -67,6 +67,34 @@ class Absence:
     starts_at: datetime
     ends_at: datetime
 
+    def concerns(self, people: tuple[str, ...]) -> bool:
+        """True if any of `people` is away by it."""
+        return self.user in people
+
+    def left(self, people: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of `people` who are there all the same."""
+        return tuple([each for each in people if each != self.user])
+
+
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    """A layer does not hold from `starts_at` until just before `ends_at`: by it nobody is on duty."""
+
+    layer: str
+    starts_at: datetime
+    ends_at: datetime
+
+    def concerns(self, people: tuple[str, ...]) -> bool:
+        """True: it is everybody's."""
+        return bool(people)
+
+    def left(self, people: tuple[str, ...]) -> tuple[str, ...]:
+        """None of `people`."""
+        return people[:0]
+
+
+Away = Absence | Holiday
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -87,8 +115,11 @@ class Span:
 _NOBODY = Span(())
 
 
-def span(layer: Layer, zone: ZoneInfo, absences: Iterable[Absence], at: datetime) -> Span:
-    """What the layer says at `at`. Its turns do not run together; times with nobody do."""
+def span(layer: Layer, zone: ZoneInfo, absences: Iterable[Away], at: datetime) -> Span:
+    """What the layer says at `at`; `absences` has holidays of this layer alone.
+
+    Its turns do not run together; times with nobody do.
+    """
     away = tuple(absences)
     found = _piece(layer, zone, away, at)
     if found.people:
@@ -101,7 +132,7 @@ def span(layer: Layer, zone: ZoneInfo, absences: Iterable[Absence], at: datetime
     return Span((), since, until)
 
 
-def _piece(layer: Layer, zone: ZoneInfo, absences: tuple[Absence, ...], at: datetime) -> Span:
+def _piece(layer: Layer, zone: ZoneInfo, absences: tuple[Away, ...], at: datetime) -> Span:
     begin = instant(max(layer.start, layer.since or layer.start), zone)
     end = instant(layer.until, zone) if layer.until is not None else None
     if at < begin:
@@ -114,18 +145,19 @@ def _piece(layer: Layer, zone: ZoneInfo, absences: tuple[Absence, ...], at: date
         return Span((), opening.since, opening.until).within(life)
     found = _turn(layer, zone, at).within(opening).within(life)
     for absence in absences:
-        if absence.user in found.people:
+        if absence.concerns(found.people):
             found = _without(found, absence, at)
     return found
 
 
-def _without(found: Span, absence: Absence, at: datetime) -> Span:
+def _without(found: Span, absence: Away, at: datetime) -> Span:
     if at < absence.starts_at:
         return found.within(Span((), None, absence.starts_at))
     if at >= absence.ends_at:
         return found.within(Span((), absence.ends_at, None))
-    left = tuple([each for each in found.people if each != absence.user])
-    return replace(found, people=left).within(Span((), absence.starts_at, absence.ends_at))
+    return replace(found, people=absence.left(found.people)).within(
+        Span((), absence.starts_at, absence.ends_at)
+    )
 
 
 def _turn(layer: Layer, zone: ZoneInfo, at: datetime) -> Span:

@@ -49,7 +49,7 @@ class Schedules:
 
     def plan(self, slug: str) -> Plan:
         """The schedule as our engine reads it."""
-        return Schedule.model_validate(self.config[slug]).plan(slug, {})
+        return Schedule.model_validate(self.config[slug]).plan(slug, {}, {})
 
     def _schedule(self, account: Account) -> None:
         slug = self._names.slug(account.name, account.id)

@@ -16,6 +16,7 @@ from incidentd.config.people import Retention
 from incidentd.domain.incident import Change
 from incidentd.jobs.scheduler import Job
 from incidentd.metrics import Metrics
+from incidentd.store import escalations
 from incidentd.store.ballast import Ballast
 from incidentd.store.engine import Store, StoreUnavailableError
 from incidentd.workflows import drills, flapping, heartbeats, housekeeping, maintenance
@@ -27,6 +28,10 @@ from incidentd.workflows.rules import Rules
 from incidentd.workflows.self_check import audit, stuck
 
 _REFUSED = 400
+_TICK = timedelta(seconds=0.5)
+"""How late a step may be that is due as soon as its alert comes."""
+_LOOK_AHEAD = timedelta(seconds=0.4)
+"""Shorter than the tick, so that one look is over when the next begins."""
 
 log = structlog.get_logger()
 
@@ -42,7 +47,7 @@ class Chores:
     retention: Callable[[], Retention]
     changed: Callable[[tuple[Change, ...]], None]
     """Called after every commit that changed incidents."""
-    stopping: Callable[[], bool]
+    stopping: asyncio.Event
     ballast: Ballast | None
     metrics: Metrics
     http: Http
@@ -55,7 +60,7 @@ class Chores:
         """Name, interval and work of each."""
         return (
             Job("timers", timedelta(seconds=1), self.run_timers),
-            Job("escalations", timedelta(seconds=1), self.escalate),
+            Job("escalations", _TICK, self.keep_escalating),
             Job("self_audit", timedelta(minutes=2), self.audit),
             Job("self_check", timedelta(minutes=1), self.show_signs_of_life),
             Job("destinations", timedelta(seconds=2), self.watch_destinations),
@@ -75,10 +80,22 @@ class Chores:
         if await self.store.read_now(lambda tx: forgotten_due(tx, now)):
             self.changed(await self.store.write(lambda tx: run_forgotten(tx, rules, now)))
 
+    async def keep_escalating(self) -> None:
+        """Run each step at its instant, as far as that comes before the next tick."""
+        until = self.clock.now() + _LOOK_AHEAD
+        due = await self.store.read_now(escalations.next_due)
+        while due is not None and due <= until:
+            left = due - self.clock.now()
+            await self.clock.wait(self.stopping, max(left.total_seconds(), 0))
+            await self.escalate()
+            last, due = due, await self.store.read_now(escalations.next_due)
+            if due == last:
+                break  # others work on it
+
     async def escalate(self) -> None:
         """Run the steps of escalations that are due, batch by batch: intake gets its turn in between."""
         now, rules = self.clock.now(), self.rules()
-        while not self.stopping() and await self.store.read_now(lambda tx: steps_due(tx, now)):
+        while not self.stopping.is_set() and await self.store.read_now(lambda tx: steps_due(tx, now)):
             changes = await self.store.write(lambda tx: run_steps(tx, rules, now))
             self.changed(changes)
             if not changes:
@@ -145,6 +162,6 @@ class Chores:
 
     async def housekeep(self) -> None:
         """Forget what is old, and keep the database's files small."""
-        await housekeeping.housekeep(self.store, self.retention(), self.clock.now(), self.stopping)
+        await housekeeping.housekeep(self.store, self.retention(), self.clock.now(), self.stopping.is_set)
         if self.ballast is not None:
             await asyncio.to_thread(self.ballast.ensure)

@@ -40,6 +40,7 @@ _due = Prepared(
     ),
     ["now", "n"],
 )
+_next = Prepared(lambda _: sa.select(_e.due_at).where(_RUNNING).order_by(_e.due_at).limit(1), [])
 _of = Prepared(
     lambda pg: sa.select(schema.escalations).where(among(_e.incident_id, "ids", postgresql=pg)), ["ids"]
 )
@@ -97,6 +98,12 @@ def end(tx: Tx, incident_ids: Sequence[int], reason: Ended, now: datetime) -> No
 def any_due(tx: Tx, now: datetime) -> bool:
     """True if a step is due: one look into an index, so that an idle daemon writes nothing."""
     return bool(_due.all(tx, micros(now), 1))
+
+
+def next_due(tx: Tx) -> datetime | None:
+    """When the next step is due, of whichever incident; None if none is to come."""
+    row = _next.first(tx)
+    return None if row is None else instant(row.due_at)
 
 
 def due(tx: Tx, now: datetime, limit: int) -> list[int]:

@@ -29,6 +29,7 @@ from incidentd.store.schema_escalation import escalations as escalations  # noqa
 from incidentd.store.schema_heartbeats import heartbeats as heartbeats  # noqa: PLC0414 - as above
 from incidentd.store.schema_journal import journal as journal  # noqa: PLC0414 - as above
 from incidentd.store.schema_maintenance import maintenance as maintenance  # noqa: PLC0414 - as above
+from incidentd.store.schema_on_call import calendars as calendars  # noqa: PLC0414 - as above
 from incidentd.store.schema_on_call import overrides as overrides  # noqa: PLC0414 - as above
 from incidentd.store.schema_reality import incidents_at_source as incidents_at_source  # noqa: PLC0414 - as above
 from incidentd.store.schema_reality import reconcile_sources as reconcile_sources  # noqa: PLC0414 - as above

@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import Field
 
 from incidentd.config import Config
-from incidentd.config.leave import HINT
+from incidentd.config.ical import HINT
 from incidentd.domain.schedule import Schedule, Shift, on_duty, shifts
 from incidentd.domain.schedule_feed import Feed, FeedKind, feed_of, feeds, token
 from incidentd.metrics import SecurityEvent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,6 +12,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from incidentd.config import Config
 from incidentd.domain.heartbeat import Pulse
 from incidentd.domain.incident import Incident, State
 from incidentd.domain.notification import DeliveryClass, DeliveryState
@@ -25,6 +26,8 @@ from incidentd.web.channels import Known, known, standings
 from incidentd.web.context import Context
 from incidentd.web.health import age_seconds
 from incidentd.web.op import Call
+from incidentd.workflows import calendars
+from incidentd.workflows.calendars import CalendarState
 from incidentd.workflows.heartbeats import missing as missing_ones
 
 _WAIT_SECONDS: Final = 2.0
@@ -47,6 +50,7 @@ class _Stored:
     rounds: Mapping[str, SourceRounds]
     silences: tuple[list[Silence], list[Incident]]
     """Those that are not over, and their incidents."""
+    calendars: Sequence[CalendarState]
 
 
 async def metrics(call: Call) -> web.Response:
@@ -55,7 +59,7 @@ async def metrics(call: Call) -> web.Response:
     stored = None
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            stored = await context.store.read(_stored)
+            stored = await context.store.read(lambda tx: _stored(tx, context.config))
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         call.desk.seldom.warn("metrics_without_database")
     if stored is not None:
@@ -71,7 +75,7 @@ def _render(encoder: Callable[[CollectorRegistry], bytes], registry: CollectorRe
     return encoder(registry)
 
 
-def _stored(tx: Tx) -> _Stored:
+def _stored(tx: Tx, config: Config) -> _Stored:
     return _Stored(
         incidents.count_open(tx),
         outbox.oldest_pending(tx),
@@ -80,6 +84,7 @@ def _stored(tx: Tx) -> _Stored:
         known(tx),
         reconcile.rounds(tx),
         _silences(tx),
+        calendars.states(tx, config),
     )
 
 
@@ -96,6 +101,10 @@ def _set_stored(context: Context, stored: _Stored) -> None:
         context.metrics.heartbeat_missing.labels(name).set(missing)
     _set_rounds(context, stored.rounds)
     _set_silences(context, *stored.silences, now)
+    context.metrics.calendar_up.clear()
+    for each in stored.calendars:
+        if each.since is not None or each.read_at is not None:
+            context.metrics.calendar_up.labels(each.place.path).set(0 if each.since else 1)
     for severity in Severity:
         for state in (State.TRIGGERED, State.ACKNOWLEDGED):
             number = stored.open.get((severity.value, state.value), 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
@@ -23,6 +23,8 @@ from incidentd.web.context import Context
 from incidentd.web.op import Call
 from incidentd.web.problems import unavailable
 from incidentd.web.write_probe import Probe, since_ms
+from incidentd.workflows import calendars
+from incidentd.workflows.calendars import CalendarState
 
 HEALTHY: Final = "healthy"
 DEGRADED: Final = "degraded"
@@ -92,6 +94,7 @@ async def detailed(call: Call) -> web.Response:
         _outbox(stored, now),
         *_change_events(stored, now),
         *[_channel(standing, now) for standing in found],
+        *_calendars(stored),
         *_sockets(call),
         *_rounds(context, stored, now),
         *_silences(stored),
@@ -135,23 +138,31 @@ class _Stored:
     changes: Backlog
     rounds: Mapping[str, SourceRounds]
     silences: list[Silence]
+    calendars: Sequence[CalendarState]
     latency_ms: float
+
+
+_Found = tuple[
+    dict[str, datetime], Known, Backlog, dict[str, SourceRounds], list[Silence], list[CalendarState]
+]
 
 
 async def _stored(context: Context) -> _Stored | None:
     """Read it; None if the database does not answer in time."""
 
-    def read(tx: Tx) -> tuple[dict[str, datetime], Known, Backlog, dict[str, SourceRounds], list[Silence]]:
+    def read(tx: Tx) -> _Found:
         backlog = change_events.backlog(tx, yesterday)
-        return outbox.oldest_pending(tx), known(tx), backlog, reconcile.rounds(tx), silences.live(tx)
+        asked = (reconcile.rounds(tx), silences.live(tx), calendars.states(tx, config))
+        return outbox.oldest_pending(tx), known(tx), backlog, *asked
 
+    config = context.config
     started, yesterday = context.clock.monotonic(), context.clock.now() - _DAY
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            oldest, channels, changes, rounds, live = await context.store.read(read)
+            found = await context.store.read(read)
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         return None
-    return _Stored(oldest, channels, changes, rounds, live, since_ms(context, started))
+    return _Stored(*found, since_ms(context, started))
 
 
 def _outbox(stored: _Stored | None, now: datetime) -> dict[str, Any]:
@@ -193,6 +204,14 @@ def _told(standing: Standing, now: datetime) -> list[str]:
     if standing.oldest_page is not None:
         said.append(f"oldest page waits {age_seconds(now, standing.oldest_page):.0f} s")
     return said
+
+
+def _calendars(stored: _Stored | None) -> list[dict[str, Any]]:
+    """Never worse than degraded: what a calendar said last counts."""
+    return [
+        _check(f"calendar {each.place.path}", DEGRADED if each.since else HEALTHY, each.trouble or "")
+        for each in (stored.calendars if stored else ())
+    ]
 
 
 def _sockets(call: Call) -> list[dict[str, Any]]:

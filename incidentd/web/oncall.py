@@ -21,6 +21,7 @@ from incidentd.web.op import Call
 from incidentd.web.present import Json, page_json
 from incidentd.web.problems import Problem, not_found
 from incidentd.workflows import oncall
+from incidentd.workflows.calendars import troubles
 from incidentd.workflows.oncall import OnDuty, OverrideEndedError, OverrideRefusedError, Wanted
 
 _EARLIEST, _LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -77,6 +78,7 @@ class DutyAnswer(Answer):
     by: str
     since: AwareDatetime | None
     until: AwareDatetime | None
+    warnings: list[str]
 
 
 class DutyList(Answer):
@@ -132,6 +134,7 @@ class CalendarAnswer(ScheduleAnswer):
     to: AwareDatetime
     shifts: list[ShiftAnswer]
     gaps: list[GapAnswer]
+    warnings: list[str]
 
 
 class OverrideAnswer(Answer):
@@ -180,6 +183,7 @@ async def calendar(call: Call) -> web.Response:
     zone = ZoneInfo(plan.time_zone)
     end = instant(wall(start, zone) + timedelta(weeks=query.weeks), zone)
     found = await context.store.read(lambda tx: oncall.calendar(tx, plan, start, end))
+    unknown = await context.store.read(lambda tx: troubles(tx, context.config))
     return call.answer(
         {
             **_schedule_json(plan),
@@ -187,6 +191,7 @@ async def calendar(call: Call) -> web.Response:
             "to": end,
             "shifts": [_shift_json(shift) for shift in found if shift.people],
             "gaps": [{"starts_at": gap.since, "ends_at": gap.until} for gap in found if not gap.people],
+            "warnings": unknown.get(plan.name, ()),
         }
     )
 
@@ -261,6 +266,7 @@ def _duty_json(found: OnDuty, at: datetime) -> Json:
         "by": duty.by,
         "since": duty.since,
         "until": duty.until,
+        "warnings": found.warnings,
     }
 
 

@@ -147,6 +147,8 @@ def oncall(config: Config, found: Sequence[OnDuty]) -> str:
     lines = [_on_duty(config, each) for each in found[:_NAMES]]
     if len(found) > _NAMES:
         lines.append(f"and {len(found) - _NAMES} more schedules: `incidentctl oncall` lists them all")
+    unknown = dict.fromkeys(text for each in found[:_NAMES] for text in each.warnings)
+    lines += [f":warning: {_one_line(text, 300)}" for text in unknown]
     return "\n".join(lines)
 
 

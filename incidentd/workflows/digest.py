@@ -30,7 +30,7 @@ def in_digest(
     for row in rows:
         if row.meta or row.channel not in digest.channels:
             kept.append(row)
-        elif row.notice.delivery_class is not DeliveryClass.STATE and incident.suppressed_by is None:
+        elif row.notice.delivery_class is not DeliveryClass.STATE:
             # Its age counts from then: what waits by its rule is not late.
             line = replace(row, notice=Notice.DIGEST, actor=OURSELVES, comment="", at=due, not_before=due)
             kept.append(line)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from incidentd.domain.incident import Change, Entry, Incident, State, evolve
-from incidentd.domain.notification import DeliveryClass, Notice
+from incidentd.domain.notification import Notice
 from incidentd.store import incidents, outbox, proofs, silences, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.outbox import NewDelivery
@@ -66,8 +66,8 @@ class Ledger:
         return self.apply(Change(incident, entry, notice))
 
     def _tell(self, incident: Incident, change: Change, notice: Notice) -> Incident:
-        if incident.suppressed_by is not None and notice.delivery_class is not DeliveryClass.CLOSE:
-            # Whatever happens to it in the window; people are told when that ends.
+        if incident.suppressed_by is not None:
+            # Whatever happens to it in the window, nobody has heard of it; people are told when that ends.
             return incident
         if notice is Notice.UPDATED:
             if incident.update_queued or not set(incident.notify) - {change.source_channel}:

@@ -11,6 +11,7 @@ from incidentd.domain.schedule import Duty, Schedule, Shift, on_duty, shifts
 from incidentd.store import overrides
 from incidentd.store.engine import Tx
 from incidentd.store.overrides import StoredOverride
+from incidentd.workflows.calendars import troubles
 from incidentd.workflows.respond import NotFoundError
 
 LOOK_BACK = timedelta(days=400)
@@ -33,6 +34,8 @@ class OnDuty:
 
     schedule: Schedule
     duty: Duty
+    warnings: tuple[str, ...] = ()
+    """What is not known of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def plan_of(config: Config, name: str) -> Schedule:
 def everybody(tx: Tx, config: Config, at: datetime) -> list[OnDuty]:
     """Who is on duty at `at`, in every schedule."""
     known = overrides.between(tx, at - LOOK_BACK) if config.plans else ()
-    return [OnDuty(plan, on_duty(plan, known, at)) for plan in config.plans.values()]
+    unknown = troubles(tx, config)
+    return [OnDuty(plan, on_duty(plan, known, at), unknown[plan.name]) for plan in config.plans.values()]
 
 
 def calendar(tx: Tx, plan: Schedule, start: datetime, end: datetime) -> tuple[Shift, ...]:

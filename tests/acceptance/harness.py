@@ -157,13 +157,13 @@ class World:
     async def advance(self, step: timedelta) -> None:
         """Let time pass: due timers run, due messages leave."""
         self.clock.set(self.clock.now() + step)
-        await self.daemon.chores.run_timers()
+        await self.daemon.clockwork.chores.run_timers()
         await until(self._escalated, "the steps that are due to run")
         await self.settle()
 
     async def _escalated(self) -> bool:
         # The daemon's own tick may be at it, and another replica.
-        await self.daemon.chores.escalate()
+        await self.daemon.clockwork.chores.escalate()
         now = self.clock.now()
         return not await self.daemon.store.read(lambda tx: steps_due(tx, now))
 

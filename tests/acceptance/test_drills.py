@@ -46,7 +46,7 @@ async def tick(here: World, seconds: float) -> None:
     """Let time pass, and the clockwork look at drills."""
     await here.advance(timedelta(seconds=seconds))
     for _ in range(2):
-        await here.daemon.chores.drill()
+        await here.daemon.clockwork.chores.drill()
         await here.settle()
 
 

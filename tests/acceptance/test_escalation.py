@@ -72,6 +72,22 @@ async def steps(here: World) -> list[str]:
     return [e["text"] for e in await here.client.timeline(1) if e["kind"].startswith("escalat")]
 
 
+async def test_a_step_leaves_at_its_instant_and_not_at_the_next_tick(
+    tmp_path: Path, database_url: str
+) -> None:
+    async with on_call(tmp_path, database_url) as here:
+        await fire(here)
+        due = NOON + 5 * MINUTE
+        here.clock.set(due - timedelta(milliseconds=300))
+        look = asyncio.ensure_future(here.daemon.clockwork.chores.keep_escalating())
+        await here.settle()
+        assert (look.done(), told(here)) == (False, ["alice"])
+        here.clock.set(due)
+        await look
+        await here.settle()
+        assert told(here) == ["alice", "bob"]
+
+
 async def test_one_after_the_other_twice_then_the_last_resort_then_nobody_is_left(
     tmp_path: Path, database_url: str
 ) -> None:
@@ -171,7 +187,9 @@ async def test_two_replicas_never_run_a_step_twice(tmp_path: Path, pg_url: str) 
                 await each.advance(timedelta())
             for _ in range(5):
                 here.clock.set(here.clock.now() + MINUTE)
-                await asyncio.gather(other.daemon.chores.escalate(), here.daemon.chores.escalate())
+                await asyncio.gather(
+                    other.daemon.clockwork.chores.escalate(), here.daemon.clockwork.chores.escalate()
+                )
             await here.advance(timedelta())
             lines = [e["kind"] for n in range(1, 41) for e in await here.client.timeline(n)]
             assert lines.count("escalated") == 80
@@ -241,16 +259,16 @@ async def test_an_outside_monitor_hears_from_it_until_an_escalation_stands_still
         sections = {"self_check": {"heartbeat_url": address}}
         async with on_call(tmp_path, database_url, **sections) as here:
             await fire(here)
-            await here.daemon.chores.show_signs_of_life()
+            await here.daemon.clockwork.chores.show_signs_of_life()
             heard = len(outside.hook.requests)
             assert heard == 1
             here.clock.set(NOON + timedelta(hours=1))
-            await here.daemon.chores.show_signs_of_life()
+            await here.daemon.clockwork.chores.show_signs_of_life()
             assert len(outside.hook.requests) == heard
-            await here.daemon.chores.audit()
+            await here.daemon.clockwork.chores.audit()
             assert await here.client.metric("incidentd_escalation_stuck") == 1
             await here.settle()
             assert paged(here) == 1, "over the last resort"
             await here.advance(timedelta())
-            await here.daemon.chores.show_signs_of_life()
+            await here.daemon.clockwork.chores.show_signs_of_life()
             assert len(outside.hook.requests) == heard + 1

@@ -20,7 +20,7 @@ WATCHDOG = webhook(alert("Watchdog", NOON))
 
 async def pass_time(here: World, minutes: int) -> None:
     """As the jobs of a running daemon see it: they look all the time."""
-    chores = here.daemon.chores
+    chores = here.daemon.clockwork.chores
     for _ in range(2 * minutes):
         here.clock.set(here.clock.now() + MINUTE / 2)
         for job in (

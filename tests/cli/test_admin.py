@@ -60,6 +60,18 @@ def test_the_wrong_folder_names_the_remedy(tmp_path: Path, command: str) -> None
     assert "name the file with --config or INCIDENTD_CONFIG" in result.output
 
 
+def test_check_config_says_which_calendars_it_could_not_count(config: Path) -> None:
+    leave = "{url: 'https://cal.example/s3cret/alice.ics'}"
+    config.write_text(f"users: {{alice: {{name: Alice, leave: {leave}}}}}\n", encoding="utf-8")
+    result = _run(config, "check-config")
+    assert result.exit_code == 0
+    assert (
+        "info: users.alice.leave.url: is not asked here, so gaps are judged without the leave of alice"
+        in (result.output)
+    )
+    assert "s3cret" not in result.output
+
+
 def test_the_ready_line_shows_no_password_of_the_database(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

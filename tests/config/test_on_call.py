@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from incidentd.config import Config, ConfigError, load
+from incidentd.config.calendars import calendar_notes
 from incidentd.config.on_call_checks import on_call_warnings
 from incidentd.domain.schedule import gaps, on_duty
 
@@ -41,7 +42,7 @@ def calendar(*events: str) -> str:
 def test_every_example_of_the_document_is_accepted_and_leaves_no_gap(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
     examples = [block for block in blocks if "schedules:" in block]
-    assert len(examples) == 3
+    assert len(examples) == 4
     people = "users: {" + ", ".join(f"{name}: {{name: {name}}}" for name in NAMES) + "}\n"
     for block in examples:
         config = loaded(tmp_path, block if "users:\n" in block else people + block)
@@ -131,6 +132,11 @@ def test_leave_is_read_from_the_file_and_again_at_a_reload(tmp_path: Path) -> No
     ("content", "words"),
     [
         ("nonsense", "is not an iCalendar file"),
+        ("", "is not an iCalendar file"),
+        (calendar().removesuffix("END:VCALENDAR\r\n"), "is not an iCalendar file"),
+        (calendar("DTSTART;VALUE=DATE:00010101"), "not between the years 1970 and 2199"),
+        (calendar("DTSTART:20260101T000000Z\r\nDTEND:20260102T000000Z\r\nDTEND:20260102T000000Z"), "is not"),
+        (calendar(*["DTSTART;VALUE=DATE:20260101"] * 2001), "has 2001 events"),
         (calendar("SUMMARY:Yoga\r\nDTSTART:20260101T000000Z\r\nRRULE:FREQ=DAILY"), "event 'Yoga' repeats"),
         (calendar("SUMMARY:Yoga"), "event 'Yoga' has no DTSTART"),
         (
@@ -146,8 +152,59 @@ def test_a_calendar_that_cannot_be_followed_is_refused(tmp_path: Path, content: 
 
 
 def test_an_address_and_a_huge_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="addresses are not asked"):
+    with pytest.raises(ConfigError, match="or the key url in its place"):
         loaded(tmp_path, "users: {alice: {name: A, leave: {file: 'https://cal.example/a.ics'}}}")
-    (tmp_path / "big.ics").write_bytes(b"x" * (1024 * 1024 + 1))
-    with pytest.raises(ConfigError, match="larger than 1 MiB"):
+    (tmp_path / "big.ics").write_bytes(b"x" * (2 * 1024 * 1024 + 1))
+    with pytest.raises(ConfigError, match="larger than 2 MiB"):
         loaded(tmp_path, "users: {alice: {name: A, leave: {file: big.ics}}}")
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("{}", "needs either file or url"),
+        ("{file: a.ics, url: 'https://cal.example/a.ics'}", "needs either file or url"),
+        ("{file: a.ics, refresh: 5m}", "refresh is for url"),
+        ("{url: 'https://cal.example/a.ics', refresh: 59s}", "refresh is below a minute"),
+        ("{url: 'ftp://cal.example/s3cret.ics'}", "is not an http address"),
+    ],
+)
+def test_leave_is_either_a_file_or_an_address(tmp_path: Path, written: str, words: str) -> None:
+    (tmp_path / "a.ics").write_text(calendar(), encoding="utf-8")
+    with pytest.raises(ConfigError, match=words) as refused:
+        loaded(tmp_path, f"users: {{alice: {{name: A, leave: {written}}}}}")
+    assert "s3cret" not in str(refused.value)
+
+
+def test_on_holidays_a_layer_gives_way_to_the_one_below(tmp_path: Path) -> None:
+    (tmp_path / "public.ics").write_text(calendar("DTSTART;VALUE=DATE:20261225"), encoding="utf-8")
+    office = "name: office, users: [bob, carol], start: 2026-01-05, hours: 09:00-17:00"
+    text = layers("users: [alice], start: 2026-01-05", f"{office}, holidays: {{file: public.ics}}")
+    plan = loaded(tmp_path, text).plans["primary"]
+    people = [on_duty(plan, (), datetime(2026, 12, day, 11, tzinfo=UTC)).people for day in (24, 25, 26)]
+    assert people == [("bob",), ("alice",), ("bob",)]
+    holiday = on_duty(plan, (), datetime(2026, 12, 25, 11, tzinfo=UTC))
+    assert (holiday.since, holiday.until) == (
+        datetime(2026, 12, 24, 16, tzinfo=UTC),
+        datetime(2026, 12, 26, 8, tzinfo=UTC),
+    )
+
+
+def test_one_address_is_asked_once_for_all_places_that_have_it(tmp_path: Path) -> None:
+    url = "url: 'https://cal.example/s3cret.ics'"
+    text = layers(f"users: [alice], start: 2026-01-05, holidays: {{{url}, refresh: 5m}}").replace(
+        "{name: A}", f"{{name: A, leave: {{{url}}}}}"
+    )
+    config = loaded(tmp_path, text)
+    (asked,) = config.calendars
+    assert asked.refresh == timedelta(minutes=5)
+    assert [place.path for place in asked.places] == [
+        "users.alice.leave",
+        "schedules.primary.layers.0.holidays",
+    ]
+    assert [sorted(place.schedules) for place in asked.places] == [["primary"], ["primary"]]
+    notes = list(calendar_notes(config.calendars))
+    assert (
+        notes[0] == "users.alice.leave.url: is not asked here, so gaps are judged without the leave of alice"
+    )
+    assert "s3cret" not in f"{notes} {config!r} {asked!r} {config.model_dump_json()}"

@@ -32,7 +32,7 @@ WEEKLY = shift(
 
 def people(found: Imported, at: datetime) -> frozenset[str]:
     """Who is on duty in the imported schedule; `at` with or without a zone (then Berlin's)."""
-    plan = Schedule.model_validate(found.config["schedules"]["duty"]).plan("duty", {})
+    plan = Schedule.model_validate(found.config["schedules"]["duty"]).plan("duty", {}, {})
     aware = at if at.tzinfo is not None else instant(at, ZoneInfo(plan.time_zone))
     return frozenset(on_duty(plan, (), aware).people)
 

@@ -65,6 +65,7 @@ async def test_who_is_on_duty_is_told_for_every_schedule_with_until_when_and_why
         "by": "weekly",
         "since": "2026-11-16T16:00:00Z",
         "until": "2026-11-23T08:00:00Z",
+        "warnings": [],
     }
     assert (second["people"], second["why"], second["until"]) == ([], "nobody", None)
 

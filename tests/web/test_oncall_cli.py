@@ -11,6 +11,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from incidentd.store import calendars as store
+from incidentd.workflows import calendars
 from tests.web.conftest import TOKENS, Daemon, Start
 
 SCHEDULES = {
@@ -75,6 +77,27 @@ async def test_who_is_on_duty_is_shown_now_and_at_another_time(terminal: Termina
     found = orjson.loads(await terminal.run("oncall", "--json"))
     assert [item["schedule"] for item in found["items"]] == ["primary", "office"]
     assert "is not a time" in await terminal.run("oncall", "--at", "soon", code=2)
+
+
+async def test_a_calendar_that_could_not_be_read_is_warned_of(start: Start, tmp_path: Path) -> None:
+    leave = {"url": "http://127.0.0.1:1/s3cret/alice.ics"}
+    users = {"alice": {"name": "Alice", "leave": leave}, "bob": {"name": "Bob"}, "carol": {"name": "Carol"}}
+    async with start(users=users, schedules=SCHEDULES) as daemon:
+        terminal = Terminal(daemon, tmp_path)
+        unread = "warning: leave of alice has not been read yet"
+        for command in (("oncall",), ("schedule", "show", "primary")):
+            assert unread in (await terminal.run(*command)).splitlines()
+        context = daemon.context
+        (asked,) = context.config.calendars
+        now = context.clock.now()
+        known = await context.store.write(lambda tx: store.claim(tx, asked.key, now, now, now))
+        assert known is not None
+        await context.store.write(lambda tx: calendars.unreadable(tx, asked, known, "HTTP 500", now))
+        since = now.isoformat(timespec="seconds")
+        failed = f"warning: leave of alice could not be read since {since} (HTTP 500): it was never read"
+        for command in (("oncall",), ("schedule", "show", "primary")):
+            assert failed in (await terminal.run(*command)).splitlines()
+        assert "alice" not in await terminal.run("schedule", "show", "office")
 
 
 async def test_the_calendar_names_each_week_once_and_shows_gaps_in_local_time(terminal: Terminal) -> None:

@@ -19,7 +19,7 @@ from incidentd.workflows.escalate import run_steps, steps_due
 from incidentd.workflows.paging import Paging
 from tests.workflows.world import MINUTE, RULES, World, fires, over, stored
 
-EMPTY = Schedule(time_zone="Etc/UTC").plan("empty", {})
+EMPTY = Schedule(time_zone="Etc/UTC").plan("empty", {}, {})
 
 
 def step(after: float, *targets: str, **more: Any) -> Step:

@@ -32,7 +32,7 @@ PLAN = Schedule.model_validate(
             {"name": "weekly", "users": ["alice", "bob"], "rotation": "weekly", "start": "2026-02-23"}
         ],
     }
-).plan("primary", {})
+).plan("primary", {}, {})
 ON_CALL = replace(
     with_policy(step(0, "schedule:primary"), step(5, "user:carol")), schedules={"primary": PLAN}
 )

@@ -88,10 +88,31 @@ def test_neither_a_worse_severity_nor_the_end_of_a_snooze_pages_within_the_windo
 def test_a_person_who_acknowledged_it_is_not_paged_when_the_window_ends(world: World) -> None:
     world.post(A)
     world.acknowledge()
+    assert world.told() == []
     world.minute = 60
     look(world)
     assert world.incident().suppressed_by is None
     assert world.told() == ["acknowledged chat"]
+
+
+def test_what_a_person_resolves_within_the_window_was_never_told(world: World) -> None:
+    world.post(A)
+    world.acknowledge()
+    world.minute = 5
+    world.resolve(force=True)
+    assert (world.incident().state, world.told()) == (State.RESOLVED, [])
+    world.minute = 60
+    assert (look(world), world.told()) == ((), [])
+
+
+def test_of_what_is_snoozed_channels_hear_when_the_window_ends_and_then_of_its_end(world: World) -> None:
+    world.post(A)
+    world.snooze(90)
+    world.minute = 60
+    look(world)
+    world.minute = 65
+    world.resolve(force=True)
+    assert world.told() == ["updated chat", "resolved chat"]
 
 
 def test_another_window_takes_over(world: World) -> None:

@@ -18,6 +18,7 @@ _PERSON = "the user who is told; null: whoever reads the channel"
 
 def upgrade() -> None:
     _overrides()
+    _calendars()
     _heartbeats()
     _withheld()
     _escalations()
@@ -43,6 +44,7 @@ def downgrade() -> None:
     op.drop_column("incidents", "resolve_withheld_for")
     op.drop_column("incidents", "resolve_withheld_at")
     op.drop_table("heartbeats")
+    op.drop_table("calendars")
     op.drop_table("overrides")
 
 
@@ -65,6 +67,23 @@ def _overrides() -> None:
     )
     op.create_index("ix_overrides_schedule_ends_at", "overrides", ["schedule", "ends_at"])
     op.create_index("ix_overrides_ends_at", "overrides", ["ends_at"])
+
+
+def _calendars() -> None:
+    op.create_table(
+        "calendars",
+        sa.Column("key", sa.Text(), nullable=False, comment="digest of the address"),
+        sa.Column("next_at", sa.BigInteger(), nullable=False, comment="when it is asked again"),
+        sa.Column("read_at", sa.BigInteger(), comment="when it was last known what it says"),
+        sa.Column("version", sa.BigInteger(), nullable=False, comment="counts changes; 0: never read"),
+        sa.Column("events", sa.Text(), nullable=False, comment="JSON list of begin and end, as last read"),
+        sa.Column("etag", sa.Text(), nullable=False),
+        sa.Column("modified", sa.Text(), nullable=False, comment="Last-Modified"),
+        sa.Column("failing_since", sa.BigInteger()),
+        sa.Column("error", sa.Text(), nullable=False, comment="of the last attempt; empty if it was good"),
+        sa.PrimaryKeyConstraint("key", name="pk_calendars"),
+        comment="what calendars said that are fetched from an address",
+    )
 
 
 def _heartbeats() -> None:

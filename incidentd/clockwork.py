@@ -1,0 +1,61 @@
+"""What works by the clock, put together: what each part needs, and the order in which they stop."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from incidentd.channels.http import HttpClient
+from incidentd.jobs.calendars import CalendarReader
+from incidentd.jobs.chores import Chores
+from incidentd.jobs.journaling import Journaling
+from incidentd.jobs.reconciler import Reconciler
+from incidentd.jobs.scheduler import Scheduler
+from incidentd.jobs.silencer import Silencer
+from incidentd.lifecycle import Lifecycle
+from incidentd.sources.members import Members
+from incidentd.store.ballast import Ballast
+from incidentd.web.context import Context
+from incidentd.workflows.intake import GroupCommit
+
+
+class Clockwork:
+    """All jobs of one daemon, ready to start; `lifecycle` stops them."""
+
+    def __init__(
+        self,
+        context: Context,
+        intake: GroupCommit,
+        members: Members,
+        http: HttpClient,
+        ballast: Ballast | None,
+        lifecycle: Lifecycle,
+        take_calendars: Callable[[], Awaitable[None]],
+    ) -> None:
+        store, clock, metrics = context.store, context.clock, context.metrics
+        self.chores = Chores(
+            store=store,
+            clock=clock,
+            rules=lambda: context.rules,
+            retention=lambda: context.config.retention,
+            changed=context.changed,
+            stopping=context.stopping,
+            ballast=ballast,
+            metrics=metrics,
+            http=context.http,
+            heartbeat_url=lambda: context.config.self_check.heartbeat_url,
+        )
+        asking = (store, clock, lambda: context.rules, lambda: members.of)
+        reconciler = Reconciler(*asking, intake, context.changed, metrics, context.heard)
+        lifecycle.started("reconciler", lambda _: reconciler.stop())
+        silencer = Silencer(*asking, context.changed)
+        lifecycle.started("silences", silencer.stop)
+        kept = Journaling(store, clock, context.journal, lambda: context.config, context.stopping)
+        lifecycle.started("journal", kept.stop)
+        self.calendars = CalendarReader(store, clock, http, lambda: context.config, metrics, take_calendars)
+        jobs = (*self.chores.jobs, reconciler.job, silencer.job, *kept.jobs, *self.calendars.jobs)
+        self._scheduler = Scheduler(jobs)
+        lifecycle.started("clockwork", lambda _: self._scheduler.stop())
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._scheduler.start()
