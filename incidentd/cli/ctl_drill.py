@@ -1,4 +1,4 @@
-"""`incidentctl drill`: a marked alert over the whole way of a page, and what each hop took."""
+"""`incidentctl drill` and `incidentd drill`: a marked alert over the whole way of a page, and what each hop took."""
 
 from __future__ import annotations
 

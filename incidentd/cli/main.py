@@ -24,6 +24,7 @@ _COMMANDS = {
     "token": "token",
     "route-test": "route_test",
     "replay": "replay",
+    "drill": "ctl_drill",
     "journal": "replay",
     "import": "importing",
 }
