@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -23,6 +24,7 @@ from incidentd.jobs.scheduler import Scheduler
 from incidentd.lifecycle import Lifecycle, StartError, at_once
 from incidentd.metrics import Metrics
 from incidentd.outlets import Outlets
+from incidentd.runbooks.library import Library
 from incidentd.store import settings, tokens
 from incidentd.store.ballast import Ballast
 from incidentd.store.engine import Store, StoreUnavailableError
@@ -54,6 +56,7 @@ class Daemon:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
+        self.library = Library(self.metrics, lambda: self.config.runbooks)
         self.url = ""
         self.protected = False
         """True if requests need a token."""
@@ -97,6 +100,7 @@ class Daemon:
         )
         self._outlets = Outlets(self._env)
         self._outlets.take(self.config)
+        await self.library.refresh()
         self._build_worker()
         self._build_intake()
         self._build_scheduler()
@@ -176,7 +180,7 @@ class Daemon:
         self._lifecycle.started("deliveries", self.worker.stop)
 
     def _build_intake(self) -> None:
-        rules = rules_of(self.config, self._outlets.targets)
+        rules = rules_of(self.config, self._outlets.targets, self.library.shelf)
         self.outcomes = Outcomes(self.metrics)
         self.intake = GroupCommit(
             self.store,
@@ -201,6 +205,7 @@ class Daemon:
             config_path=self._path,
             queued=lambda: self.intake.queued,
             ack_links=self._ack_links,
+            library=self.library,
         )
         self.intake.start()
         self._lifecycle.started("intake", lambda _: self.intake.stop())
@@ -217,6 +222,7 @@ class Daemon:
             metrics=self.metrics,
             http=self._env.http,
             heartbeat_url=lambda: self.context.config.self_check.heartbeat_url,
+            read_runbooks=self.read_runbooks,
         )
         self.scheduler = Scheduler(self.chores.jobs)
         self._lifecycle.started("clockwork", lambda _: self.scheduler.stop())
@@ -247,6 +253,11 @@ class Daemon:
         self.worker.wake()
         self.context.noted.ring()
 
+    async def read_runbooks(self, *, again: bool = False) -> None:
+        """Look whether runbooks have changed; with `again` read them all."""
+        if await self.library.refresh(again=again):
+            self.context.rules = replace(self.context.rules, runbooks=self.library.shelf)
+
     async def reload(self) -> list[str]:
         """Read the configuration again. The problems if it is bad: then the running one stays in force."""
         async with self._reloading:
@@ -273,7 +284,8 @@ class Daemon:
         await self._generate_secrets(config)
         self._outlets.take(config)
         self.config = self.context.config = config
-        self.context.rules = rules_of(config, self._outlets.targets)
+        self.context.rules = rules_of(config, self._outlets.targets, self.library.shelf)
         self.worker.replace_senders(self._outlets.senders, self._outlets.traits, self._outlets.alertmanagers)
         self.context.noted.ring()  # event streams look whether their tokens are still in force
+        await self.read_runbooks(again=True)
         return list(loaded.warnings)

@@ -16,11 +16,14 @@ from incidentd.channels.words import (
     AlertLine,
     Link,
     alert_lines,
+    all_steps,
     facts,
     headline,
     links,
     more_alerts,
+    more_steps,
     plain,
+    runbook_title,
     state_line,
 )
 from incidentd.domain.notification import Message
@@ -28,6 +31,7 @@ from incidentd.domain.notification import Message
 _ALERTS_SHOWN = 30
 _ALERT_WIDTH = 600
 _INCIDENTS_SHOWN = 100
+_STEPS_SHOWN = 30
 _NOT_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
@@ -108,6 +112,7 @@ def _text(message: Message) -> str:
     parts = [headline(message), state_line(message), ""]
     parts += [f"{act.text}: {act.href}", ""] if act else []
     parts += [f"{fact.name}: {fact.value}" for fact in facts(message)]
+    parts += _steps(message)
     if message.bundle:
         parts += ["", *(_incident(line) for line in shown)]
     elif shown:
@@ -117,6 +122,13 @@ def _text(message: Message) -> str:
     if not message.bundle:  # each incident of the list has its link
         parts += ["", *(f"{link.text}: {link.href}" for link in links(message))]
     return "\n".join(parts) + "\n"
+
+
+def _steps(message: Message) -> list[str]:
+    shown = all_steps(message, _STEPS_SHOWN)
+    more = more_steps(message, len(shown))
+    lines = [*(step.plain for step in shown), *([more] if more else [])]
+    return ["", f"{runbook_title(message)}:", *lines] if shown else []
 
 
 def _incident(line: AlertLine) -> str:
@@ -137,6 +149,9 @@ def _html(message: Message) -> str:
         acknowledge=_acknowledge(message),
         storm=bool(message.bundle),
         facts=facts(message),
+        runbook=runbook_title(message),
+        steps=all_steps(message, _STEPS_SHOWN),
+        more_steps=more_steps(message, _STEPS_SHOWN),
         alerts=shown,
         more=more_alerts(message, len(shown)),
         links=() if message.bundle else links(message),

@@ -20,6 +20,7 @@ _COMMANDS = {
     "check-database": "admin",
     "healthcheck": "healthcheck",
     "token": "token",
+    "runbooks": "runbooks",
 }
 
 EPILOG = """\b

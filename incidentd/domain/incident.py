@@ -66,6 +66,8 @@ class Refusal(enum.StrEnum):
     STILL_FIRING = "still_firing"
     GROUP_BUSY = "group_busy"
     """Reopening would make a second open incident of the same group."""
+    STEP_STATE = "step_state"
+    """The step of the runbook does not allow it: a machine is at it."""
 
 
 class ActionRefusedError(Exception):

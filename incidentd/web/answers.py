@@ -12,18 +12,13 @@ from incidentd.domain.incident import State
 from incidentd.domain.notification import DeliveryClass, DeliveryState, Notice, Verdict
 from incidentd.domain.severity import Severity
 from incidentd.web.climb import EscalationState
+from incidentd.web.runbook_answers import RunbookRef
 
 
 class Answer(BaseModel):
     """A part of an answer."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class Runbook(Answer):
-    """Where it is written what to do."""
-
-    url: str
 
 
 class Alert(Answer):
@@ -102,7 +97,7 @@ class Incident(Answer):
     alerts_firing: int
     alerts_total: int
     reopen_count: int
-    runbook: Runbook | None
+    runbook: RunbookRef | None
     url: str
 
 

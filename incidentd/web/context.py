@@ -17,6 +17,7 @@ from incidentd.delivery.worker import ChannelHealth
 from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
 from incidentd.metrics import Metrics
+from incidentd.runbooks.library import Library
 from incidentd.store.engine import Store
 from incidentd.workflows.receive import Receipt, Submission
 from incidentd.workflows.rules import Rules
@@ -79,6 +80,8 @@ class Context:
     """Rung whenever the timeline grew in this process, or the configuration changed."""
     queued: Callable[[], int] = lambda: 0
     """Alerts that wait for their commit."""
+    library: Library | None = None
+    """The runbooks in force; None: there are none."""
     ack_links: AckLinks | None = None
     """Checks the links that acknowledge from a mail; None refuses them all."""
 

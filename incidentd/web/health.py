@@ -29,6 +29,7 @@ _WORST: Final = (HEALTHY, DEGRADED, UNHEALTHY)
 _WAIT_SECONDS: Final = 2.0
 _LATE_PAGE_SECONDS: Final = 60.0
 _DAY: Final = timedelta(days=1)
+_FEW: Final = 5
 
 
 class Check(Answer):
@@ -88,6 +89,7 @@ async def detailed(call: Call) -> web.Response:
         _outbox(stored, now),
         *_change_events(stored, now),
         *[_channel(standing, now) for standing in found],
+        *_runbooks(context),
         *_sockets(call),
     ]
     status = max((check["status"] for check in checks), key=_WORST.index)
@@ -184,6 +186,15 @@ def _told(standing: Standing, now: datetime) -> list[str]:
     if standing.oldest_page is not None:
         said.append(f"oldest page waits {age_seconds(now, standing.oldest_page):.0f} s")
     return said
+
+
+def _runbooks(context: Context) -> list[dict[str, Any]]:
+    """Files that are refused. Their last good versions are in force, so it is never worse than degraded."""
+    folder = context.library.folder if context.library else None
+    if folder is None or not (folder.good or folder.bad):
+        return []
+    words = "; ".join(map(str, folder.problems[:_FEW])) or f"{len(folder.good)} in force"
+    return [_check("runbooks", DEGRADED if folder.bad else HEALTHY, words)]
 
 
 def _sockets(call: Call) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -10,7 +11,8 @@ from incidentd.config.explain import nearest
 from incidentd.domain import response
 from incidentd.domain.escalation import Escalation
 from incidentd.domain.incident import Incident, State
-from incidentd.store import alert_views, escalations, timeline
+from incidentd.domain.runbook_steps import Progress
+from incidentd.store import alert_views, escalations, runbooks, timeline
 from incidentd.store import deliveries as delivery_store
 from incidentd.store import incidents as incident_store
 from incidentd.store.engine import Tx
@@ -50,6 +52,23 @@ def _url(call: Call) -> str:
     return call.desk.context.config.server.public_url
 
 
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What stands in other tables and is shown with incidents."""
+
+    escalations: Mapping[int, Escalation]
+    runbooks: Mapping[int, Progress]
+
+    def shown(self, incident: Incident, url: str) -> Json:
+        """The incident as the API shows it."""
+        number = incident.id
+        return incident_json(incident, url, self.escalations.get(number), self.runbooks.get(number))
+
+
+def _beside(tx: Tx, ids: Sequence[int]) -> _Beside:
+    return _Beside(escalations.of(tx, ids), runbooks.of(tx, ids))
+
+
 async def search(call: Call) -> web.Response:
     """Incidents, newest first."""
     query: IncidentQuery = call.query
@@ -64,15 +83,13 @@ async def search(call: Call) -> web.Response:
         limit=query.limit + 1,
     )
 
-    def read(tx: Tx) -> tuple[list[Incident], Mapping[int, Escalation]]:
+    def read(tx: Tx) -> tuple[list[Incident], _Beside]:
         found = incident_store.search(tx, wanted)
-        return found, escalations.of(tx, [incident.id for incident in found])
+        return found, _beside(tx, [incident.id for incident in found])
 
     found, known = await call.desk.context.store.read(read)
     url = _url(call)
-    return call.answer(
-        page_json(found, query.limit, lambda i: i.id, lambda i: incident_json(i, url, known.get(i.id)))
-    )
+    return call.answer(page_json(found, query.limit, lambda i: i.id, lambda i: known.shown(i, url)))
 
 
 async def detail(call: Call) -> web.Response:
@@ -95,7 +112,10 @@ def _detail(tx: Tx, number: int, url: str) -> Json:
     told = delivery_store.search(
         tx, state=None, incident_id=number, channel=None, before=None, limit=_DETAIL_LIMIT
     )
-    return detail_json(incident, alerts, told, url, escalations.of(tx, [number]).get(number))
+    beside = _beside(tx, [number])
+    return detail_json(
+        incident, alerts, told, url, beside.escalations.get(number), beside.runbooks.get(number)
+    )
 
 
 async def timeline_of(call: Call) -> web.Response:
@@ -116,15 +136,15 @@ async def _done(call: Call, work: Callable[[Tx], Done], status: int = 200) -> we
     """Run an action, tell those who wait for changes, and answer the incident as it is now."""
     context = call.desk.context
 
-    def write(tx: Tx) -> tuple[Done, Escalation | None]:
+    def write(tx: Tx) -> tuple[Done, _Beside]:
         done = work(tx)
-        return done, escalations.of(tx, [done.incident.id]).get(done.incident.id)
+        return done, _beside(tx, [done.incident.id])
 
-    done, escalation = await context.store.write(write)
+    done, beside = await context.store.write(write)
     if done.changes:
         context.changed(done.changes)
     location = f"/api/v1/incidents/{done.incident.id}" if status == 201 else None
-    return call.answer(incident_json(done.incident, _url(call), escalation), status, location=location)
+    return call.answer(beside.shown(done.incident, _url(call)), status, location=location)
 
 
 async def _act(call: Call, decide: Decide) -> web.Response:

@@ -22,6 +22,7 @@ from incidentd.web import (
     openapi,
     pagerduty,
     report,
+    runbooks,
     slack,
     status,
 )
@@ -183,6 +184,7 @@ OPS: Final[tuple[Op, ...]] = (
     *heartbeats.OPS,
     *maintenance.OPS,
     *on_call_ops.OPS,
+    *runbooks.OPS,
     _read(
         path="/api/v1/report",
         handler=report.report,

@@ -16,6 +16,7 @@ from incidentd.domain.maintenance import Calendar, Window
 from incidentd.domain.matcher import Matcher
 from incidentd.domain.notification import DeliveryClass, Notice
 from incidentd.domain.routing import Route, RoutingDecision, decide
+from incidentd.domain.runbook_match import Choice, Shelf
 from incidentd.domain.severity import Severity, SeverityRules
 from incidentd.store.outbox import NewDelivery
 from incidentd.workflows.paging import Paging, paging_of
@@ -47,6 +48,7 @@ class Rules:
     """Those of the configuration."""
     calendar: Calendar = field(default_factory=Calendar, compare=False)
     flapping: Flapping = field(default_factory=Flapping)
+    runbooks: Shelf = field(default_factory=Shelf)
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """True for a dead-man's switch such as Watchdog."""
@@ -56,6 +58,11 @@ class Rules:
     def route_of(self, labels: Mapping[str, str], severity: Severity) -> RoutingDecision:
         """Who is told. Matchers see the severity as mapped, under the label it is read from."""
         return decide(self.route, {**labels, self.severity.label: severity.value})
+
+    def runbook_of(self, incident: Incident) -> Choice:
+        """The runbook it gets as it opens. Matchers see the severity as they do in routes."""
+        labels = {**incident.labels, self.severity.label: incident.severity.value}
+        return self.runbooks.choose(labels, incident.service, incident.severity)
 
     def paged(self, severity: Severity) -> set[str]:
         """The channels that alerts of this severity may be told over, whatever their other labels."""
@@ -98,8 +105,8 @@ def _channels_for(route: Route, label: str, value: str) -> set[str]:
     return set(route.notify or ()).union(*[_channels_for(child, label, value) for child in route.routes])
 
 
-def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]]) -> Rules:
-    """The rules a configuration means; `targets` by channel name."""
+def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]], runbooks: Shelf | None = None) -> Rules:
+    """The rules a configuration means; `targets` by channel name, `runbooks` as found in its folder."""
     return Rules(
         route=config.route.tree,
         targets=targets,
@@ -113,6 +120,7 @@ def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]]) -> Rules:
         flapping=config.grouping.flapping.rules,
         maintenance=tuple([each.window for each in config.maintenance]),
         paging=paging_of(config, targets),
+        runbooks=runbooks or Shelf(),
     )
 
 
