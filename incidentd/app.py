@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -22,6 +23,7 @@ from incidentd.domain.incident import Change
 from incidentd.lifecycle import Lifecycle, StartError, at_once
 from incidentd.metrics import Metrics
 from incidentd.outlets import Outlets
+from incidentd.runbooks.library import Library
 from incidentd.sources.members import Members
 from incidentd.store import settings, tokens
 from incidentd.store.ballast import Ballast
@@ -55,6 +57,7 @@ class Daemon:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
+        self.library = Library(self.metrics, lambda: self.config.runbooks)
         self.url = ""
         self.protected = False
         """True if requests need a token."""
@@ -100,9 +103,9 @@ class Daemon:
         )
         self._outlets = Outlets(self._env)
         self._outlets.take(self.config)
+        await self.library.refresh()
         self._members = Members(self.clock)
         self._members.take(self.config)
-        self._lifecycle.started("alertmanager clients", lambda seconds: self._members.aclose(seconds / 2))
         self._build_worker()
         self._build_intake()
         self._build_clockwork()
@@ -182,7 +185,7 @@ class Daemon:
         self._lifecycle.started("deliveries", self.worker.stop)
 
     def _build_intake(self) -> None:
-        rules = rules_of(self.config, self._outlets.targets)
+        rules = rules_of(self.config, self._outlets.targets, self.library.shelf)
         self.outcomes = Outcomes(self.metrics)
         self.intake = GroupCommit(
             self.store,
@@ -207,6 +210,7 @@ class Daemon:
             config_path=self._path,
             queued=lambda: self.intake.queued,
             ack_links=self._ack_links,
+            library=self.library,
         )
         self.intake.start()
         self._lifecycle.started("intake", lambda _: self.intake.stop())
@@ -220,6 +224,7 @@ class Daemon:
             self._ballast,
             self._lifecycle,
             self._take_calendars,
+            self.read_runbooks,
         )
 
     async def _serve(self) -> None:
@@ -248,6 +253,11 @@ class Daemon:
         self.worker.wake()
         self.context.noted.ring()
 
+    async def read_runbooks(self, *, again: bool = False) -> None:
+        """Look whether runbooks have changed; with `again` read them all."""
+        if await self.library.refresh(again=again):
+            self.context.rules = replace(self.context.rules, runbooks=self.library.shelf)
+
     async def reload(self) -> list[str]:
         """Read the configuration again. The problems if it is bad: then the running one stays in force."""
         async with self._reloading:
@@ -275,6 +285,7 @@ class Daemon:
         await self._put_in_force(config)
         self.worker.replace_senders(self._outlets.senders, self._outlets.traits, self._outlets.alertmanagers)
         self.context.noted.ring()  # event streams look whether their tokens are still in force
+        await self.read_runbooks(again=True)
         return list(loaded.warnings)
 
     async def _put_in_force(self, config: Config) -> None:
@@ -282,7 +293,7 @@ class Daemon:
         self._outlets.take(config)
         self._members.take(config)
         self.config = self.context.config = config
-        self.context.rules = rules_of(config, self._outlets.targets)
+        self.context.rules = rules_of(config, self._outlets.targets, self.library.shelf)
 
     async def _take_calendars(self) -> None:
         """A calendar says something else, whichever replica has read it: who is on duty may have changed."""

@@ -30,6 +30,7 @@ class Clockwork:
         ballast: Ballast | None,
         lifecycle: Lifecycle,
         take_calendars: Callable[[], Awaitable[None]],
+        read_runbooks: Callable[[], Awaitable[None]],
     ) -> None:
         store, clock, metrics = context.store, context.clock, context.metrics
         self.chores = Chores(
@@ -43,6 +44,7 @@ class Clockwork:
             metrics=metrics,
             http=context.http,
             heartbeat_url=lambda: context.config.self_check.heartbeat_url,
+            read_runbooks=read_runbooks,
         )
         asking = (store, clock, lambda: context.rules, lambda: members.of)
         reconciler = Reconciler(*asking, intake, context.changed, metrics, context.heard)

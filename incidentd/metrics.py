@@ -170,6 +170,18 @@ class Metrics:
             "mttr_seconds", "Alert start to end; the type is the severity.", _RESPONSE, ["incident_type"]
         )
 
+        self.runbooks = self._gauge("incidentd_runbooks", "Runbooks in force.")
+        self.runbook_errors = self._gauge("incidentd_runbook_errors", "Runbook files that are refused now.")
+        self.runbook_attached = self._counter(
+            "incidentd_runbook_attached", "Incidents that opened with a runbook.", ["runbook"]
+        )
+        self.without_runbook = self._counter(
+            "incidentd_incidents_without_runbook",
+            "Incidents that opened with neither a runbook nor a runbook_url.",
+            ["severity"],
+        )
+        self.runbook_steps = self._counter("incidentd_runbook_steps", "Steps moved to a state.", ["state"])
+
         # A name that dashboards know.
         self.deployments = self._counter(
             "deployment_frequency", "Deployments that ended.", ["environment", "status"]

@@ -16,11 +16,14 @@ from incidentd.channels.words import (
     AlertLine,
     Link,
     alert_lines,
+    all_steps,
     facts,
     headline,
     links,
     more_alerts,
+    more_steps,
     plain,
+    runbook_title,
     state_line,
 )
 from incidentd.domain.notification import Message, Notice
@@ -30,6 +33,7 @@ _ALERT_WIDTH = 600
 _INCIDENTS_SHOWN = 100
 _DIGEST_SHOWN, _DIGEST_WIDTH = 501, 200
 """All of them: nothing else tells of them."""
+_STEPS_SHOWN = 30
 _NOT_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
@@ -112,6 +116,7 @@ def _text(message: Message) -> str:
     parts = [headline(message), state_line(message), ""]
     parts += [f"{act.text}: {act.href}", ""] if act else []
     parts += [f"{fact.name}: {fact.value}" for fact in facts(message)]
+    parts += _steps(message)
     if message.many:
         parts += ["", *(_incident(line) for line in shown)]
     elif shown:
@@ -121,6 +126,13 @@ def _text(message: Message) -> str:
     if not message.many:  # each incident of the list has its link
         parts += ["", *(f"{link.text}: {link.href}" for link in links(message))]
     return "\n".join(parts) + "\n"
+
+
+def _steps(message: Message) -> list[str]:
+    shown = all_steps(message, _STEPS_SHOWN)
+    more = more_steps(message, len(shown))
+    lines = [*(step.plain for step in shown), *([more] if more else [])]
+    return ["", f"{runbook_title(message)}:", *lines] if shown else []
 
 
 def _incident(line: AlertLine) -> str:
@@ -141,6 +153,9 @@ def _html(message: Message) -> str:
         acknowledge=_acknowledge(message),
         storm=message.many,
         facts=facts(message),
+        runbook=runbook_title(message),
+        steps=all_steps(message, _STEPS_SHOWN),
+        more_steps=more_steps(message, _STEPS_SHOWN),
         alerts=shown,
         more=more_alerts(message, len(shown)),
         links=() if message.many else links(message),

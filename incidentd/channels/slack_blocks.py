@@ -15,6 +15,7 @@ import orjson
 from incidentd.channels.words import (
     AlertLine,
     Link,
+    StepLine,
     alert_lines,
     body_text,
     cut_bytes,
@@ -22,8 +23,12 @@ from incidentd.channels.words import (
     headline,
     links,
     more_alerts,
+    next_steps,
     plain,
+    runbook_of,
+    runbook_title,
     state_line,
+    web_link,
 )
 from incidentd.domain.notification import Message, Notice
 
@@ -46,6 +51,8 @@ _OWN_WORDS = 2500
 _ALERTS_SHOWN = 20
 _ALERT_WIDTH = 300
 _LINKS = 2500
+_STEPS_SHOWN = 3
+_STEP = 100
 _ALERT_LINK = 700
 """Characters of an alert's own link: its section takes 3,000, and the next alerts want room too."""
 _LINK_ESCAPES = str.maketrans({"|": "%7C", "<": "%3C", ">": "%3E"})
@@ -97,6 +104,7 @@ def root_blocks(message: Message, *, buttons: bool) -> list[Block]:
     blocks = [_header(message), *_state(message)]
     fields = [_mrkdwn(f"*{fact.name}*\n{escape(fact.value[:_FIELD_VALUE])}") for fact in facts(message)]
     blocks.append({"type": "section", "fields": fields[:_FIELDS]})
+    blocks += _steps(message)
     end = _end(message, 0)  # its longest form: the count of what is left out only shrinks
     room = MAX_CHARACTERS - sum(map(_size, (*blocks, *acting, *end)))
     shown = 0
@@ -160,6 +168,24 @@ def _actions(message: Message) -> list[Block]:
         buttons.insert(0, _button("Acknowledge", ACKNOWLEDGE, value=str(incident.id), style="primary"))
     buttons += [_button(link.text, RUNBOOK, url=link.href) for link in links(message) if _is_runbook(link)]
     return [{"type": "actions", "elements": buttons}]
+
+
+def _steps(message: Message) -> list[Block]:
+    """The runbook and the next steps of it."""
+    book = runbook_of(message)
+    if book is None:
+        return []
+    found = web_link("All steps", book.url)
+    lines = [
+        f"*{escape(runbook_title(message))}*",
+        *[_step(line) for line in next_steps(message, _STEPS_SHOWN, _STEP)],
+    ]
+    return [_section("\n".join([*lines, *_fitting([found] if found else [], _ALERT_LINK)]))]
+
+
+def _step(line: StepLine) -> str:
+    said = f" _{line.state}_" if line.state != "pending" else ""
+    return f"{line.number}. {escape(line.text)}{said}"
 
 
 def _is_runbook(link: Link) -> bool:

@@ -28,7 +28,15 @@ from incidentd.channels.base import (
     scrubbed,
 )
 from incidentd.channels.words import cut, encodable, web_link
-from incidentd.domain.notification import AlertView, IncidentView, Message, Notice, Outcome, Verdict
+from incidentd.domain.notification import (
+    AlertView,
+    IncidentView,
+    Message,
+    Notice,
+    Outcome,
+    RunbookView,
+    Verdict,
+)
 from incidentd.fields import Secret, SecretUrl, origin
 
 MAX_BODY = 20_000
@@ -36,6 +44,9 @@ MAX_BODY = 20_000
 _SHORT = 300
 _FEW = 20
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+_STEPS = 10
+_STEP = 100
+"""Characters of a step where room is short."""
 _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
 _OVERLOADED = frozenset({502, 504})
@@ -103,19 +114,18 @@ def _body(message: Message) -> bytes:
     """The full facts if they fit, else shortened texts and as many alerts as fit."""
     if not message.minimal and _length(message) <= MAX_BODY:
         alerts = [_alert(alert, message.incident.id, _exact) for alert in message.alerts]
-        body = _pack(message, _incident(message.incident, _exact), alerts, _silence(message))
+        body = _pack(message, alerts, _exact, _silence(message))
         if len(body) <= MAX_BODY:
             return body
-    incident = _incident(message.incident, _shortened)
     shown: list[dict[str, object]] = []
-    room = MAX_BODY - len(_pack(message, incident, []))
+    room = MAX_BODY - len(_pack(message, [], _shortened))
     for alert in () if message.minimal else message.alerts:
         candidate = _alert(alert, message.incident.id, _shortened)
         room -= len(orjson.dumps(candidate)) + 1
         if room < 0:
             break
         shown.append(candidate)
-    return _pack(message, incident, shown)
+    return _pack(message, shown, _shortened)
 
 
 def _length(message: Message) -> int:
@@ -133,11 +143,14 @@ def _silence(message: Message) -> Mapping[str, object]:
 
 def _pack(
     message: Message,
-    incident: Mapping[str, object],
     alerts: list[dict[str, object]],
+    text: Callable[[str], str],
     more: Mapping[str, object] = _NOTHING,
 ) -> bytes:
+    incident = _incident(message.incident, text)
     data: dict[str, object] = {"incident": incident, "alerts": alerts, **more}
+    if message.incident.runbook is not None and not message.minimal:
+        data["runbook_steps"] = _steps(message.incident.runbook, text)
     if (missing := message.incident.alerts_total - len(alerts)) > 0:
         data["alerts_truncated"] = missing
     notice = message.notice
@@ -183,9 +196,30 @@ def _incident(incident: IncidentView, text: Callable[[str], str]) -> dict[str, o
         "alerts_firing": incident.alerts_firing,
         "alerts_total": incident.alerts_total,
         "reopen_count": incident.reopen_count,
-        "runbook": {"url": text(incident.runbook_url)} if incident.runbook_url else None,
+        "runbook": _runbook(incident, text),
         "url": text(incident.url),
     }
+
+
+def _runbook(incident: IncidentView, text: Callable[[str], str]) -> dict[str, object] | None:
+    book = incident.runbook
+    if book is None and not incident.runbook_url:
+        return None
+    return {
+        "url": text(incident.runbook_url) if incident.runbook_url else None,
+        "name": book.name if book else None,
+        "hash": book.hash if book else None,
+        "steps_done": book.over if book else None,
+        "steps_total": len(book.steps) if book else None,
+    }
+
+
+def _steps(book: RunbookView, text: Callable[[str], str]) -> list[dict[str, object]]:
+    most, width = (_STEPS, _STEP) if text is _shortened else (len(book.steps), MAX_BODY)
+    return [
+        {"number": step.number, "text": text(step.text[:width]), "state": step.state}
+        for step in book.steps[:most]
+    ]
 
 
 def _alert(alert: AlertView, incident_id: int, text: Callable[[str], str]) -> dict[str, object]:

@@ -1,8 +1,7 @@
-"""Commands that show incidents: list, show, timeline, runbook."""
+"""Commands that show incidents: list, show, timeline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +21,7 @@ from incidentd.cli.ctl_common import (
 )
 from incidentd.cli.ctl_deliveries import delivery_table
 from incidentd.cli.ctl_ops import alert_table
+from incidentd.cli.ctl_runbook import runbook_words
 from incidentd.cli.output import clean, when
 
 _Json = dict[str, Any]
@@ -167,7 +167,7 @@ def _fields(incident: _Json, now: datetime) -> list[tuple[str, object]]:
         ("route", clean(incident.get("route"))),
         ("notifies", ", ".join(clean(name) for name in incident.get("notify") or [])),
         ("description", incident.get("description")),
-        ("runbook", "\n".join(runbook_links(incident))),
+        ("runbook", runbook_words(incident)),
         ("url", clean(incident.get("url"))),
     ]
 
@@ -196,40 +196,3 @@ def timeline(session: Session, /, *, incident_id: int, **page: str | int | None)
     }
     output.print_table(output.table_of(answer.items, columns))
     say_more(answer)
-
-
-@click.command("runbook", short_help="Show the runbook links of an incident.")
-@click.argument("incident_id", metavar="ID", type=IncidentId())
-@api_options
-@pass_session
-def runbook(session: Session, /, *, incident_id: int) -> None:
-    """Print the runbook links of one incident, one on each line.
-
-    They come from the incident and from the runbook_url annotation of its alerts.
-
-    \b
-    Example:
-      xdg-open "$(incidentctl runbook INC-12 | head -1)"
-    """
-    answer = session.client().get(f"/api/v1/incidents/{incident_id}")
-    if session.printed(answer):
-        return
-    links = list(runbook_links(answer.object))
-    for link in links:
-        click.echo(link)
-    if not links:
-        click.echo(
-            f"{output.ref(incident_id)} has no runbook: add a runbook_url annotation to its alerts", err=True
-        )
-
-
-def runbook_links(incident: _Json) -> Iterator[str]:
-    """Yield each http(s) link once; other schemes are not for clicking."""
-    found = incident.get("runbook")
-    candidates = [found.get("url")] if isinstance(found, dict) else [found]
-    candidates += [
-        (alert.get("annotations") or {}).get("runbook_url") for alert in incident.get("alerts") or []
-    ]
-    for link in dict.fromkeys(clean(candidate).strip() for candidate in candidates):
-        if link.lower().startswith(("http://", "https://")):
-            yield link

@@ -27,6 +27,7 @@ _COMMANDS = {
     "drill": "ctl_drill",
     "journal": "replay",
     "import": "importing",
+    "runbooks": "runbooks",
 }
 
 EPILOG = """\b

@@ -63,14 +63,18 @@ _WORDS: Mapping[str, Callable[[_Context], str]] = {
 }
 
 
-def explain(refused: ValidationError, document: Document) -> list[Problem]:
-    """Every problem that pydantic found, in the order of the file."""
+def explain(
+    refused: ValidationError,
+    document: Document,
+    accepted: Callable[[KeyPath, object], Iterable[str]] = known_keys,
+) -> list[Problem]:
+    """Every problem that pydantic found, in the order of the file; `accepted` knows the keys of a mapping."""
     # The input is left out for good: for a mistyped secret it is the secret.
     errors = refused.errors(include_input=False, include_url=False)
     located = [(_path(error, document.raw), error) for error in errors if error["type"] not in _NOISE]
     # A field that takes one of several types is refused by each; a validator's own words say most.
     found = (
-        Problem(dotted(path), _what(error, path, document.raw), document.line(path))
+        Problem(dotted(path), _what(error, path, document.raw, accepted), document.line(path))
         for path, error in located
         if not _follows(path, error["type"], located)
     )
@@ -109,13 +113,15 @@ def _path(error: ErrorDetails, raw: Any) -> KeyPath:  # noqa: ANN401 - whatever 
     return tuple(path)
 
 
-def _what(error: ErrorDetails, path: KeyPath, root: object) -> str:
+def _what(
+    error: ErrorDetails, path: KeyPath, root: object, accepted: Callable[[KeyPath, object], Iterable[str]]
+) -> str:
     kind, context, raw = error["type"], error.get("ctx", {}), _raw_at(root, path)
     if kind == "extra_forbidden":
-        return _unknown(path, root)
+        return _unknown(path, root, accepted)
     if kind == "union_tag_invalid":
-        accepted = [each.strip(" '") for each in context["expected_tags"].split(",")]
-        return f"is not a kind of channel; accepted: {', '.join(accepted)}{nearest(context['tag'], accepted)}"
+        kinds = [each.strip(" '") for each in context["expected_tags"].split(",")]
+        return f"is not a kind of channel; accepted: {', '.join(kinds)}{nearest(context['tag'], kinds)}"
     if isinstance(raw, EnvReference) and kind != "value_error":
         return f"${{{raw.name}}} is only read in secrets and in database.url; write the value itself"
     if raw is None and kind not in ("missing", "union_tag_not_found"):
@@ -124,13 +130,13 @@ def _what(error: ErrorDetails, path: KeyPath, root: object) -> str:
     return words(context) if words else error["msg"].replace("Input should be", "must be")
 
 
-def _unknown(path: KeyPath, raw: object) -> str:
+def _unknown(path: KeyPath, raw: object, accepted: Callable[[KeyPath, object], Iterable[str]]) -> str:
     if path in (("route", "matchers"), ("route", "continue")):
         return f"unknown key; {_ROOT_ONLY}"
     hint = _HINTS.get((str(path[0]), str(path[-1])))
     if hint:
         return f"unknown key; {hint}"
-    known = known_keys(path[:-1], raw)
+    known = tuple(accepted(path[:-1], raw))
     return f"unknown key; accepted: {', '.join(known)}{nearest(path[-1], known)}"
 
 

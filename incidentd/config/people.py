@@ -58,10 +58,10 @@ class User(Section):
 
 
 class Runbooks(Section):
-    """Where runbooks are kept."""
+    """What to do about alerts, as files: see docs/runbooks.md."""
 
     path: str = Field(default="runbooks/", min_length=1)
-    """Folder of Markdown files, relative to the working directory."""
+    """Folder of Markdown files, relative to the working directory. It is read again when a file in it changes."""
 
 
 class Retention(Section):

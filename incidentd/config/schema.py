@@ -46,6 +46,11 @@ def json_schema() -> dict[str, Any]:
     return dict(_schema())
 
 
+def schema_of(model: type[Section]) -> dict[str, Any]:
+    """The same of any part that stands in a file of its own."""
+    return {"$schema": _Schema.schema_dialect, **model.model_json_schema(schema_generator=_Schema)}
+
+
 def resolve(schema: Json) -> Json:
     """`schema` with its ``$ref`` followed; an optional value stands for the value itself."""
     if "$ref" in schema:

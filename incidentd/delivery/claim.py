@@ -18,7 +18,17 @@ from incidentd.delivery.unneeded import Closed, needless_close, too_late, withhe
 from incidentd.domain.incident import Entry, Incident
 from incidentd.domain.notification import MAX_ALERTS_SHOWN, DeliveryClass, DeliveryState, Notice
 from incidentd.domain.severity import Severity
-from incidentd.store import alert_views, digests, incidents, leases, outbox, pages, references, timeline
+from incidentd.store import (
+    alert_views,
+    digests,
+    incidents,
+    leases,
+    outbox,
+    pages,
+    references,
+    runbooks,
+    timeline,
+)
 from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Tx
 
@@ -230,6 +240,7 @@ def _complete(
     rows = [seat.row for seat in seats]
     members = alert_views.of_incidents(tx, _incidents_of(rows), MAX_ALERTS_SHOWN)
     riders = _riders(tx, seats, found)
+    books = runbooks.of(tx, _incidents_of(rows))
     firsts = pages.channels_of(tx, [row.fallback_of for row in rows if row.fallback_of is not None])
     return [
         Claimed(
@@ -240,6 +251,7 @@ def _complete(
             taking.now,
             riders.get(row.id, ()),
             firsts.get(row.fallback_of) if row.fallback_of is not None else None,
+            books.get(row.incident_id),
         )
         for row in rows
     ]

@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from incidentd.channels.words import silence_url
 from incidentd.domain.incident import Incident
-from incidentd.domain.notification import AlertView, IncidentView, Message
+from incidentd.domain.notification import AlertView, IncidentView, Message, RunbookView, StepView
+from incidentd.domain.runbook_steps import Progress
 from incidentd.domain.vendor_key import vendor_key
 from incidentd.store.deliveries import Delivery
 
@@ -31,6 +32,8 @@ class Claimed:
     """Further incidents that its message tells of."""
     fallback_of: str | None = None
     """The channel it stands in for."""
+    progress: Progress | None = None
+    """How far the incident has got with its runbook."""
 
 
 def build(
@@ -49,7 +52,7 @@ def build(
         at=delivery.created_at,
         actor=delivery.actor,
         comment=delivery.comment,
-        incident=view(claimed.incident, public_url, alertmanagers),
+        incident=view(claimed.incident, public_url, alertmanagers, claimed.progress),
         alerts=claimed.alerts,
         reference=claimed.reference,
         minimal=delivery.minimal,
@@ -59,9 +62,15 @@ def build(
     )
 
 
-def view(incident: Incident, public_url: str, alertmanagers: Mapping[str, str] = _NONE) -> IncidentView:
+def view(
+    incident: Incident,
+    public_url: str,
+    alertmanagers: Mapping[str, str] = _NONE,
+    progress: Progress | None = None,
+) -> IncidentView:
     """The incident as messages show it."""
     alertmanager = alertmanagers.get(incident.source)
+    url = f"{public_url.rstrip('/')}/api/v1/incidents/{incident.id}"
     return IncidentView(
         id=incident.id,
         title=incident.title,
@@ -82,7 +91,8 @@ def view(incident: Incident, public_url: str, alertmanagers: Mapping[str, str] =
         reopen_count=incident.reopen_count,
         episode=incident.episode,
         runbook_url=incident.runbook_url,
-        url=f"{public_url.rstrip('/')}/api/v1/incidents/{incident.id}",
+        url=url,
+        runbook=_runbook(progress, url) if progress is not None else None,
         resolve_withheld=incident.resolve_withheld_for,
         suppressed_by=incident.suppressed_by,
         flapping=incident.flapping_since is not None,
@@ -90,3 +100,9 @@ def view(incident: Incident, public_url: str, alertmanagers: Mapping[str, str] =
         assigned_to=incident.assigned_to,
         silence_url=silence_url(alertmanager, incident.labels) if alertmanager else None,
     )
+
+
+def _runbook(progress: Progress, incident_url: str) -> RunbookView:
+    steps = [StepView(s.number, s.text, progress.standing(s.number).state.value) for s in progress.steps]
+    url = f"{incident_url}/runbook"
+    return RunbookView(progress.name, progress.title, progress.hash, url, tuple(steps), progress.over)

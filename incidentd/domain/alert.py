@@ -19,6 +19,11 @@ class AlertStatus(enum.StrEnum):
     RESOLVED = "resolved"
 
 
+def service_of(labels: Mapping[str, str]) -> str:
+    """The thing that breaks: label ``service``, else ``job``, else empty."""
+    return labels.get("service") or labels.get("job") or ""
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """One alert of one webhook body.
@@ -55,7 +60,7 @@ class Alert:
     @property
     def service(self) -> str:
         """The thing that breaks: label ``service``, else ``job``, else empty."""
-        return self.labels.get("service") or self.labels.get("job") or ""
+        return service_of(self.labels)
 
     @property
     def title(self) -> str:

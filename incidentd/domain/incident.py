@@ -76,6 +76,8 @@ class Refusal(enum.StrEnum):
     """Its source has none that could be asked for a silence."""
     NOTHING_TO_MATCH = "nothing_to_match"
     """No labels say which alerts a silence would be for."""
+    STEP_STATE = "step_state"
+    """The step of the runbook does not allow it: a machine is at it."""
 
 
 class ActionRefusedError(Exception):

@@ -144,6 +144,30 @@ class AlertView:
 
 
 @dataclass(frozen=True, slots=True)
+class StepView:
+    """One step of a runbook as messages show it."""
+
+    number: int
+    """From 1."""
+    text: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookView:
+    """The runbook of an incident as messages show it."""
+
+    name: str
+    title: str
+    hash: str
+    url: str
+    """Link to it with its steps."""
+    steps: tuple[StepView, ...]
+    over: int
+    """How many of them are done or skipped."""
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentView:
     """The incident's state at the moment a message is made: every channel gets the same facts."""
 
@@ -176,6 +200,8 @@ class IncidentView:
     flapping: bool = False
     drill: bool = False
     assigned_to: str | None = None
+    runbook: RunbookView | None = None
+    """The runbook that matched as it opened."""
     silence_url: str | None = None
     """Form of its Alertmanager to silence it with; None if that one's address is not known."""
 

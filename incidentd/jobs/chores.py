@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -53,6 +53,8 @@ class Chores:
     http: Http
     heartbeat_url: Callable[[], SecretStr | None]
     """Where an outside monitor listens."""
+    read_runbooks: Callable[[], Awaitable[None]]
+    """Read the runbooks whose files have changed."""
     listening: heartbeats.Listening = field(default_factory=heartbeats.Listening)
 
     @property
@@ -68,6 +70,7 @@ class Chores:
             Job("maintenance", timedelta(seconds=2), self.end_maintenance),
             Job("flapping", timedelta(seconds=5), self.settle_flapping),
             Job("heartbeats", timedelta(seconds=5), self.watch_heartbeats),
+            Job("runbooks", timedelta(seconds=10), self.read_runbooks),
             Job("housekeeping", timedelta(minutes=10), self.housekeep),
         )
 

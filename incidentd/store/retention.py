@@ -67,6 +67,8 @@ def delete_incidents(tx: Tx, resolved_before: datetime, batch: int) -> int:
         schema.references,
         schema.occurrences,
         schema.escalations,
+        schema.schema_runbooks.incident_runbooks,
+        schema.schema_runbooks.runbook_steps,
     ):
         tx.conn.execute(sa.delete(table).where(table.c.incident_id.in_(ids)))
     _delete_ended_without_occurrences(tx, members)

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from incidentd.store import deployment_tables
+from incidentd.store import schema_runbooks as schema_runbooks  # noqa: PLC0414 - its tables belong to the metadata
 from incidentd.store.schema_base import ID as _ID
 from incidentd.store.schema_base import MICROS as _MICROS
 from incidentd.store.schema_base import metadata as metadata  # noqa: PLC0414 - part of this module's interface

@@ -12,18 +12,13 @@ from incidentd.domain.incident import State
 from incidentd.domain.notification import DeliveryClass, DeliveryState, Notice, Verdict
 from incidentd.domain.severity import Severity
 from incidentd.web.climb import EscalationState
+from incidentd.web.runbook_answers import RunbookRef
 
 
 class Answer(BaseModel):
     """A part of an answer."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class Runbook(Answer):
-    """Where it is written what to do."""
-
-    url: str
 
 
 class Alert(Answer):
@@ -122,7 +117,7 @@ class Incident(Answer):
     alerts_firing: int
     alerts_total: int
     reopen_count: int
-    runbook: Runbook | None
+    runbook: RunbookRef | None
     url: str
     at_source: AtSource | None
     """What keeps its alerts quiet at their Alertmanagers; null if nothing does, or if they are not asked."""

@@ -17,6 +17,7 @@ from incidentd.delivery.worker import ChannelHealth
 from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
 from incidentd.metrics import Metrics
+from incidentd.runbooks.library import Library
 from incidentd.store.engine import Store
 from incidentd.workflows.journal import Spool
 from incidentd.workflows.receive import Receipt, Submission
@@ -85,6 +86,8 @@ class Context:
     """Which of Alertmanager's receivers post here."""
     journal: Spool = field(default_factory=Spool)
     """Bodies that were taken and wait to be kept."""
+    library: Library | None = None
+    """The runbooks in force; None: there are none."""
     ack_links: AckLinks | None = None
     """Checks the links that acknowledge from a mail; None refuses them all."""
 

@@ -35,6 +35,7 @@ _LATE_PAGE_SECONDS: Final = 60.0
 _DAY: Final = timedelta(days=1)
 _LATE_ROUNDS: Final = 5
 _LATE_RECONCILE: Final = timedelta(minutes=10)
+_FEW: Final = 5
 
 
 class Check(Answer):
@@ -95,6 +96,7 @@ async def detailed(call: Call) -> web.Response:
         *_change_events(stored, now),
         *[_channel(standing, now) for standing in found],
         *_calendars(stored),
+        *_runbooks(context),
         *_sockets(call),
         *_rounds(context, stored, now),
         *_silences(stored),
@@ -212,6 +214,15 @@ def _calendars(stored: _Stored | None) -> list[dict[str, Any]]:
         _check(f"calendar {each.place.path}", DEGRADED if each.since else HEALTHY, each.trouble or "")
         for each in (stored.calendars if stored else ())
     ]
+
+
+def _runbooks(context: Context) -> list[dict[str, Any]]:
+    """Files that are refused. Their last good versions are in force, so it is never worse than degraded."""
+    folder = context.library.folder if context.library else None
+    if folder is None or not (folder.good or folder.bad):
+        return []
+    words = "; ".join(map(str, folder.problems[:_FEW])) or f"{len(folder.good)} in force"
+    return [_check("runbooks", DEGRADED if folder.bad else HEALTHY, words)]
 
 
 def _sockets(call: Call) -> list[dict[str, Any]]:

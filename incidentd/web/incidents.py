@@ -9,7 +9,7 @@ from aiohttp import web
 from incidentd.config.explain import nearest
 from incidentd.domain import response
 from incidentd.domain.incident import Incident, State
-from incidentd.store import alert_views, escalations, reconcile, timeline
+from incidentd.store import alert_views, escalations, reconcile, runbooks, timeline
 from incidentd.store import deliveries as delivery_store
 from incidentd.store import incidents as incident_store
 from incidentd.store.engine import Tx
@@ -75,8 +75,11 @@ async def search(call: Call) -> web.Response:
 def _shown(tx: Tx, found: Sequence[Incident], url: str) -> dict[int, Json]:
     """Incidents in JSON, by id."""
     ids = [incident.id for incident in found]
-    climbs, views = escalations.of(tx, ids), reconcile.at_source(tx, ids)
-    return {i.id: with_source(incident_json(i, url, climbs.get(i.id)), views.get(i.id)) for i in found}
+    climbs, views, progress = escalations.of(tx, ids), reconcile.at_source(tx, ids), runbooks.of(tx, ids)
+    return {
+        i.id: with_source(incident_json(i, url, climbs.get(i.id), progress.get(i.id)), views.get(i.id))
+        for i in found
+    }
 
 
 async def detail(call: Call) -> web.Response:
@@ -99,9 +102,9 @@ def _detail(tx: Tx, number: int, url: str) -> Json:
     told = delivery_store.search(
         tx, state=None, incident_id=number, channel=None, before=None, limit=_DETAIL_LIMIT
     )
-    climbing = escalations.of(tx, [number]).get(number)
+    climbing, progress = escalations.of(tx, [number]).get(number), runbooks.of(tx, [number]).get(number)
     said = timeline.last_comment(tx, number, "acknowledged") if incident.acknowledged_by else ""
-    shown = detail_json(incident, alerts, told, url, climbing, said)
+    shown = detail_json(incident, alerts, told, url, climbing, said, progress)
     return with_source(shown, reconcile.at_source(tx, [number]).get(number))
 
 

@@ -11,18 +11,25 @@ from incidentd.domain.escalation import Escalation
 from incidentd.domain.figures import Row
 from incidentd.domain.incident import Incident
 from incidentd.domain.notification import AlertView, DeliveryState
+from incidentd.domain.runbook_steps import Progress
 from incidentd.store.deliveries import Delivery
 from incidentd.store.quarantine import QuarantinedAlert
 from incidentd.store.timeline import StoredEntry
 from incidentd.web.climb import escalation_json
 from incidentd.web.models import cursor_of
+from incidentd.web.runbook_answers import ref_json
 
 Json = dict[str, Any]
 T = TypeVar("T")
 
 
-def incident_json(incident: Incident, public_url: str, escalation: Escalation | None = None) -> Json:
-    """An incident, with its latest escalation."""
+def incident_json(
+    incident: Incident,
+    public_url: str,
+    escalation: Escalation | None = None,
+    progress: Progress | None = None,
+) -> Json:
+    """An incident, with its latest escalation and how far it has got with its runbook."""
     return {
         "id": incident.id,
         "ref": f"INC-{incident.id}",
@@ -47,7 +54,7 @@ def incident_json(incident: Incident, public_url: str, escalation: Escalation | 
         "alerts_firing": incident.alerts_firing,
         "alerts_total": incident.alerts_total,
         "reopen_count": incident.reopen_count,
-        "runbook": {"url": incident.runbook_url} if incident.runbook_url else None,
+        "runbook": ref_json(incident, progress),
         "url": f"{public_url}/api/v1/incidents/{incident.id}",
     }
 
@@ -74,10 +81,11 @@ def detail_json(
     public_url: str,
     escalation: Escalation | None,
     acknowledged_comment: str,
+    progress: Progress | None,
 ) -> Json:
     """An incident with what belongs to it."""
     return {
-        **incident_json(incident, public_url, escalation),
+        **incident_json(incident, public_url, escalation, progress),
         "alerts": [alert_json(alert, incident.id) for alert in alerts],
         "deliveries": [delivery_json(delivery) for delivery in deliveries],
         "truncated": incident.truncated,

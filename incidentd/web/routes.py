@@ -24,6 +24,7 @@ from incidentd.web import (
     openapi,
     pagerduty,
     report,
+    runbooks,
     silences,
     slack,
     status,
@@ -188,6 +189,7 @@ OPS: Final[tuple[Op, ...]] = (
     *heartbeats.OPS,
     *maintenance.OPS,
     *on_call_ops.OPS,
+    *runbooks.OPS,
     *silences.OPS,
     _read(
         path="/api/v1/report",

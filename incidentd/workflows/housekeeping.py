@@ -11,7 +11,7 @@ import structlog
 
 from incidentd.config.people import Retention
 from incidentd.store import deployments as deployment_store
-from incidentd.store import drills, inbound, overrides, silences
+from incidentd.store import drills, inbound, overrides, runbooks, silences
 from incidentd.store import retention as store_retention
 from incidentd.store.engine import Store, Tx
 from incidentd.store.retention import Walked
@@ -49,6 +49,7 @@ async def housekeep(
     incidents = await sweep.emptied(
         lambda tx: store_retention.delete_incidents(tx, forgotten, INCIDENTS_AT_ONCE)
     )
+    await sweep.emptied(lambda tx: runbooks.delete_unused(tx, forgotten, ROWS_AT_ONCE))
     deliveries = await sweep.walked(partial(_deliveries, told))
     quarantine = await sweep.emptied(lambda tx: store_retention.delete_quarantine(tx, bad, ROWS_AT_ONCE))
     await sweep.emptied(lambda tx: inbound.delete_old(tx, now - inbound.KEPT, ROWS_AT_ONCE))

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from incidentd.domain.incident import Change, Entry, Incident, State, evolve
 from incidentd.domain.notification import Notice
-from incidentd.store import incidents, outbox, proofs, silences, timeline
+from incidentd.store import incidents, outbox, proofs, runbooks, silences, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.outbox import NewDelivery
+from incidentd.store.runbooks import Attachment
 from incidentd.workflows.digest import in_digest, once
 from incidentd.workflows.follow_ups import FollowUps
 from incidentd.workflows.rules import Rules
@@ -30,6 +31,8 @@ class Ledger:
     deliveries: list[NewDelivery] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     """Every decision that moved a state or told somebody: what metrics and logs are made of, after the commit."""
+    attached: list[Attachment] = field(default_factory=list)
+    """Runbooks of incidents opened in this transaction."""
     follow_ups: FollowUps = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,8 +64,15 @@ class Ledger:
         return incident
 
     def open(self, incident: Incident, entry: Entry, notice: Notice | None) -> Incident:
-        """Take a new incident."""
+        """Take a new incident, with the runbook that fits it."""
         self.fresh[incident.id] = incident
+        choice = self.rules.runbook_of(incident)
+        if (book := choice.runbook) is not None:
+            self.attached.append(Attachment(incident.id, book, choice.text))
+            known = {"name": book.name, "hash": book.hash, "reason": choice.text}
+            entry = replace(
+                entry, text=f"{entry.text}; runbook {book.name}", data={**entry.data, "runbook": known}
+            )
         return self.apply(Change(incident, entry, notice))
 
     def _tell(self, incident: Incident, change: Change, notice: Notice) -> Incident:
@@ -88,6 +98,7 @@ class Ledger:
         incidents.save(tx, sorted(self.changed.values(), key=lambda incident: incident.open))
         incidents.add(tx, list(self.fresh.values()))
         timeline.append(tx, self.entries)
+        runbooks.attach(tx, self.attached, self.now)
         self.follow_ups.save(tx, self.fresh.keys())
         silences.end(tx, self._over(), "its incident is resolved", self.now)
         proofs.acknowledged(tx, self._who_acknowledged(), self.now)

@@ -34,13 +34,15 @@ class Outcomes:
             if incident.drill is not None and change.entry.kind not in _ESCALATION:
                 pass  # no figure counts a drill
             elif change.entry.kind == "triggered":
-                self._opened(incident)
+                self._opened(incident, change.entry)
             elif change.notice is Notice.ACKNOWLEDGED:
                 self._acknowledged(incident)
             elif change.entry.kind == "resolved":
                 self._resolved(incident)
             elif change.entry.kind in _ESCALATION:
                 self._escalated(change.entry)
+            elif change.entry.kind.startswith("step_"):
+                self._metrics.runbook_steps.labels(str(change.entry.data["state"])).inc()
             log.log(
                 logging.ERROR if change.entry.kind in _FAULTS else logging.INFO,
                 "incident",
@@ -51,9 +53,14 @@ class Outcomes:
                 actor=change.entry.actor,
             )
 
-    def _opened(self, incident: Incident) -> None:
+    def _opened(self, incident: Incident, entry: Entry) -> None:
         service = self._metrics.service(incident.service)
         self._metrics.incidents_opened.labels(incident.severity.value, service).inc()
+        runbook = entry.data.get("runbook")
+        if isinstance(runbook, dict):
+            self._metrics.runbook_attached.labels(str(runbook["name"])).inc()
+        elif incident.runbook_url is None:
+            self._metrics.without_runbook.labels(incident.severity.value).inc()
 
     def _acknowledged(self, incident: Incident) -> None:
         # Only the first acknowledgement is a time to acknowledge.

@@ -18,6 +18,7 @@ from incidentd.domain.matcher import Matcher
 from incidentd.domain.notification import DeliveryClass, Notice
 from incidentd.domain.reconcile import Policy
 from incidentd.domain.routing import Route, RoutingDecision, decide
+from incidentd.domain.runbook_match import Choice, Shelf
 from incidentd.domain.severity import Severity, SeverityRules
 from incidentd.domain.silence import Policy as Silencing
 from incidentd.store.outbox import NewDelivery
@@ -57,6 +58,7 @@ class Rules:
     silencing: Silencing = field(default_factory=Silencing)
     alertmanagers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Source name -> the addresses of its Alertmanagers; only of sources that have some."""
+    runbooks: Shelf = field(default_factory=Shelf)
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """True for a dead-man's switch such as Watchdog."""
@@ -66,6 +68,11 @@ class Rules:
     def route_of(self, labels: Mapping[str, str], severity: Severity) -> RoutingDecision:
         """Who is told. Matchers see the severity as mapped, under the label it is read from."""
         return decide(self.route, {**labels, self.severity.label: severity.value})
+
+    def runbook_of(self, incident: Incident) -> Choice:
+        """The runbook it gets as it opens. Matchers see the severity as they do in routes."""
+        labels = {**incident.labels, self.severity.label: incident.severity.value}
+        return self.runbooks.choose(labels, incident.service, incident.severity)
 
     def paged(self, severity: Severity) -> set[str]:
         """The channels that alerts of this severity may be told over, whatever their other labels."""
@@ -108,8 +115,8 @@ def _channels_for(route: Route, label: str, value: str) -> set[str]:
     return set(route.notify or ()).union(*[_channels_for(child, label, value) for child in route.routes])
 
 
-def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]]) -> Rules:
-    """The rules a configuration means; `targets` by channel name."""
+def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]], runbooks: Shelf | None = None) -> Rules:
+    """The rules a configuration means; `targets` by channel name, `runbooks` as found in its folder."""
     return Rules(
         route=config.route.tree,
         targets=targets,
@@ -131,6 +138,7 @@ def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]]) -> Rules:
             for name, s in config.sources.items()
             if s.alertmanagers
         },
+        runbooks=runbooks or Shelf(),
     )
 
 

@@ -33,6 +33,14 @@ from incidentd.channels.words.say import (
     verb,
     who,
 )
+from incidentd.channels.words.steps import (
+    StepLine,
+    all_steps,
+    more_steps,
+    next_steps,
+    runbook_of,
+    runbook_title,
+)
 
 __all__ = [
     "MAX_TITLE",
@@ -41,7 +49,9 @@ __all__ = [
     "AlertLine",
     "Fact",
     "Link",
+    "StepLine",
     "alert_lines",
+    "all_steps",
     "body_text",
     "bundle_lines",
     "clock",
@@ -54,7 +64,11 @@ __all__ = [
     "label_text",
     "links",
     "more_alerts",
+    "more_steps",
+    "next_steps",
     "plain",
+    "runbook_of",
+    "runbook_title",
     "silence_url",
     "span",
     "stand_in",

@@ -1,4 +1,4 @@
-"""Where a message leads: the incident, its runbook, graph and dashboard, and the form to silence it."""
+"""Where a message leads: the incident, its runbook and steps, graph and dashboard, and the form to silence it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Link(NamedTuple):
 
 
 def links(message: Message) -> tuple[Link, ...]:
-    """The incident, runbook, graph, dashboard, silence: in this order, as far as they are http or https addresses.
+    """The incident, runbook, steps, graph, dashboard, silence: in this order, as far as they are http(s) addresses.
 
     A message about many incidents leads to the first alone: what belongs to one would mislead about the others.
     """
@@ -41,6 +41,7 @@ def _addresses(message: Message) -> Iterator[tuple[str, str]]:
     first = message.alerts[0] if message.alerts else None
     written = first.annotations if first is not None else {}
     yield "Runbook", incident.runbook_url or written.get("runbook_url", "")
+    yield "Steps", incident.runbook.url if incident.runbook is not None else ""
     yield "Graph", first.generator_url if first is not None else ""
     yield "Dashboard", written.get("dashboard_url", "")
     # Grafana sends its own link; for Alertmanager it is made of the labels.
