@@ -20,6 +20,7 @@ from incidentd.domain.reconcile import Policy
 from incidentd.domain.routing import Route, RoutingDecision, decide
 from incidentd.domain.severity import Severity, SeverityRules
 from incidentd.domain.silence import Policy as Silencing
+from incidentd.domain.status_page.layout import NO_PAGE, Layout
 from incidentd.store.outbox import NewDelivery
 from incidentd.workflows.paging import Paging, paging_of
 
@@ -57,6 +58,8 @@ class Rules:
     silencing: Silencing = field(default_factory=Silencing)
     alertmanagers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Source name -> the addresses of its Alertmanagers; only of sources that have some."""
+    layout: Layout = NO_PAGE
+    """The public status page."""
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """True for a dead-man's switch such as Watchdog."""
@@ -131,6 +134,9 @@ def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]]) -> Rules:
             for name, s in config.sources.items()
             if s.alertmanagers
         },
+        layout=config.status_page.layout(
+            config.server.public_url, [user.name for user in config.users.values()]
+        ),
     )
 
 
