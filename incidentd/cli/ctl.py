@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "List notifications and their fate; retry those given up.",
     ),
     "maintenance": ("ctl_maintenance", "maintenance", "Plan times in which alerts tell nobody."),
+    "status": ("ctl_status", "status", "Decide what the public status page tells."),
     "channels": ("ctl_deliveries", "channels", "Show how each channel is doing."),
     "deployments": ("ctl_deployments", "deployments", "List deployments."),
     "quarantine": ("ctl_ops", "quarantine", "List alerts that were received but could not be understood."),

@@ -15,6 +15,7 @@ from incidentd.clock import Clock, random_id
 from incidentd.config.people import Retention
 from incidentd.domain.incident import Change
 from incidentd.jobs.scheduler import Job
+from incidentd.jobs.status_pages import StatusPages
 from incidentd.metrics import Metrics
 from incidentd.store import escalations
 from incidentd.store.ballast import Ballast
@@ -72,7 +73,13 @@ class Chores:
             Job("heartbeats", timedelta(seconds=5), self.watch_heartbeats),
             Job("runbooks", timedelta(seconds=10), self.read_runbooks),
             Job("housekeeping", timedelta(minutes=10), self.housekeep),
+            *self.status_pages.jobs,
         )
+
+    @property
+    def status_pages(self) -> StatusPages:
+        """Those of the status page."""
+        return StatusPages(self.store, self.clock, self.rules, self.changed, self.stopping)
 
     async def run_timers(self) -> None:
         """End the snoozes, holds and acknowledgements that are due, and remind those who hold something for long."""

@@ -36,6 +36,7 @@ from incidentd.store.schema_reality import incidents_at_source as incidents_at_s
 from incidentd.store.schema_reality import reconcile_sources as reconcile_sources  # noqa: PLC0414 - as above
 from incidentd.store.schema_reality import source_alerts as source_alerts  # noqa: PLC0414 - as above
 from incidentd.store.schema_silences import silences as silences  # noqa: PLC0414 - as above
+from incidentd.store.schema_status_page import publications as publications  # noqa: PLC0414 - brings its neighbours
 
 alerts = Table(
     "alerts",

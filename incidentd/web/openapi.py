@@ -25,6 +25,10 @@ _NAMED: Final = (
     "/api/v1/heartbeats",
     "/api/v1/schedules",
     "/calendars/",
+    "/incidents/",
+    "/badge/",
+    "/api/v1/status/publications",
+    "/api/v1/status/maintenances",
     "/ack/",
 )
 """Paths whose part in braces is no number."""

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from incidentd.domain.incident import ActionRefusedError
+from incidentd.domain.status_page.by_hand import StatusRefusedError
 from incidentd.store.engine import StoreUnavailableError
 from incidentd.workflows.respond import NotFoundError
 
@@ -68,6 +69,8 @@ def problem_of(error: Exception) -> Problem | None:
         case ActionRefusedError():
             members = {"reason": error.refusal.value, "state": error.state.value}
             return Problem(409, error.detail, members=members)
+        case StatusRefusedError():
+            return Problem(409, error.detail, members={"reason": error.reason})
         case NotFoundError():
             return not_found(str(error))
         case StoreUnavailableError():

@@ -28,6 +28,8 @@ from incidentd.web import (
     silences,
     slack,
     status,
+    status_desk,
+    status_plans,
 )
 from incidentd.web import answers as a
 from incidentd.web import models as m
@@ -277,8 +279,8 @@ OPS: Final[tuple[Op, ...]] = (
         media="text/plain",
         open_if=lambda config: config.server.metrics_open,
     ),
-    _public(path="/", handler=status.html_page, media="text/html", summary="The public status page"),
-    _public(path="/api/v2/summary.json", handler=status.summary, summary="Status in Statuspage's shape"),
-    _public(path="/api/v2/status.json", handler=status.status, summary="Overall status, Statuspage's shape"),
+    *status.OPS,
+    *status_desk.OPS,
+    *status_plans.OPS,
 )
 """Every operation there is."""

@@ -62,6 +62,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     desk = app[DESK]
     desk.hub.start()
     desk.sockets.start()
+    desk.status.start()
     yield
     await desk.close()
 

@@ -21,6 +21,7 @@ from incidentd.domain.routing import Route, RoutingDecision, decide
 from incidentd.domain.runbook_match import Choice, Shelf
 from incidentd.domain.severity import Severity, SeverityRules
 from incidentd.domain.silence import Policy as Silencing
+from incidentd.domain.status_page.layout import NO_PAGE, Layout
 from incidentd.store.outbox import NewDelivery
 from incidentd.workflows.paging import Paging, paging_of
 
@@ -59,6 +60,8 @@ class Rules:
     alertmanagers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Source name -> the addresses of its Alertmanagers; only of sources that have some."""
     runbooks: Shelf = field(default_factory=Shelf)
+    layout: Layout = NO_PAGE
+    """The public status page."""
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """True for a dead-man's switch such as Watchdog."""
@@ -139,6 +142,9 @@ def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]], runbooks: S
             if s.alertmanagers
         },
         runbooks=runbooks or Shelf(),
+        layout=config.status_page.layout(
+            config.server.public_url, [user.name for user in config.users.values()]
+        ),
     )
 
 
