@@ -216,13 +216,13 @@ class Daemon:
             store=self.store,
             clock=self.clock,
             rules=lambda: self.context.rules,
-            retention=lambda: self.context.config.retention,
+            config=lambda: self.context.config,
             changed=self._changed,
             stopping=self.context.stopping.is_set,
             ballast=self._ballast,
             metrics=self.metrics,
-            http=self._env.http,
-            heartbeat_url=lambda: self.context.config.self_check.heartbeat_url,
+            env=self._env,
+            board=self.context.board,
         )
         self.reconciler = Reconciler(
             store=self.store,

@@ -7,13 +7,13 @@ import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from incidentd.channels.base import ChannelConfig, discover
 from incidentd.config.alerts import Grouping, SeverityMap, Source
 from incidentd.config.database import Database
-from incidentd.config.drills import DrillPlan
 from incidentd.config.digest import EMAIL, Digest
+from incidentd.config.drills import DrillPlan
 from incidentd.config.escalation import Acknowledgement, Escalation, SelfCheck
 from incidentd.config.heartbeats import Ping
 from incidentd.config.journal import Journal
@@ -24,6 +24,7 @@ from incidentd.config.schedules import Schedule
 from incidentd.config.section import Section
 from incidentd.config.server import Auth, Server
 from incidentd.config.silences import Silences
+from incidentd.config.slo import FigureRules, ServiceLevel, named_once
 from incidentd.config.status_page import StatusPage
 from incidentd.domain import schedule as on_call
 from incidentd.fields import Slug
@@ -90,8 +91,10 @@ class Config(Section):
     """Where runbooks are kept."""
     status_page: StatusPage = StatusPage()
     """What the public sees."""
-    slo: tuple[Mapping[str, JsonValue], ...] = ()
-    """Service level objectives."""
+    slo: Annotated[tuple[ServiceLevel, ...], AfterValidator(named_once)] = ()
+    """What services promise: objectives with an error budget."""
+    figures: FigureRules = FigureRules()
+    """How reports are made."""
     retention: Retention = Retention()
     """How long things are kept."""
     journal: Journal = Journal()

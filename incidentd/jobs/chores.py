@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
-from pydantic import SecretStr
 
-from incidentd.channels.base import Http, HttpFailure
+from incidentd.channels.base import ChannelEnv, HttpFailure
 from incidentd.clock import Clock, random_id
-from incidentd.config.people import Retention
+from incidentd.config import Config
 from incidentd.domain.incident import Change
+from incidentd.jobs.monthly import Mailing
+from incidentd.jobs.objectives import Watching
 from incidentd.jobs.scheduler import Job
 from incidentd.metrics import Metrics
 from incidentd.store.ballast import Ballast
@@ -22,6 +23,7 @@ from incidentd.workflows import drills, flapping, heartbeats, housekeeping, main
 from incidentd.workflows.destinations import watch, watch_due
 from incidentd.workflows.escalate import run_steps, steps_due
 from incidentd.workflows.forgotten import forgotten_due, run_forgotten
+from incidentd.workflows.objectives import Board
 from incidentd.workflows.respond import run_timers, timers_due
 from incidentd.workflows.rules import Rules
 from incidentd.workflows.self_check import audit, stuck
@@ -39,15 +41,17 @@ class Chores:
     clock: Clock
     rules: Callable[[], Rules]
     """Those in force: a reload replaces them."""
-    retention: Callable[[], Retention]
+    config: Callable[[], Config]
+    """As above."""
     changed: Callable[[tuple[Change, ...]], None]
     """Called after every commit that changed incidents."""
     stopping: Callable[[], bool]
     ballast: Ballast | None
     metrics: Metrics
-    http: Http
-    heartbeat_url: Callable[[], SecretStr | None]
-    """Where an outside monitor listens."""
+    env: ChannelEnv
+    """What channels are opened with."""
+    board: Board
+    """Where measurements of objectives are kept."""
     listening: heartbeats.Listening = field(default_factory=heartbeats.Listening)
 
     @property
@@ -64,7 +68,14 @@ class Chores:
             Job("flapping", timedelta(seconds=5), self.settle_flapping),
             Job("heartbeats", timedelta(seconds=5), self.watch_heartbeats),
             Job("housekeeping", timedelta(minutes=10), self.housekeep),
+            *self._figures,
         )
+
+    @property
+    def _figures(self) -> tuple[Job, ...]:
+        store, clock, config = self.store, self.clock, self.config
+        watching = Watching(store, clock, self.env.http, self.rules, config, self.board, self.changed)
+        return (*watching.jobs, *Mailing(store, clock, config, self.env).jobs)
 
     async def run_timers(self) -> None:
         """End the snoozes, holds and acknowledgements that are due, and remind those who hold something for long."""
@@ -95,11 +106,11 @@ class Chores:
 
     async def show_signs_of_life(self) -> None:
         """Tell an outside monitor that the self-audit finds nothing; say nothing else, for silence is its alarm."""
-        address, now, rules = self.heartbeat_url(), self.clock.now(), self.rules()
+        address, now, rules = self.config().self_check.heartbeat_url, self.clock.now(), self.rules()
         if address is None or await self.store.read_now(lambda tx: bool(stuck(tx, rules, now))):
             return
         try:
-            answer = await self.http.request("GET", address.get_secret_value(), {}, b"")
+            answer = await self.env.http.request("GET", address.get_secret_value(), {}, b"")
         except HttpFailure as failure:
             log.warning("heartbeat_not_sent", error=str(failure))
             return
@@ -145,6 +156,6 @@ class Chores:
 
     async def housekeep(self) -> None:
         """Forget what is old, and keep the database's files small."""
-        await housekeeping.housekeep(self.store, self.retention(), self.clock.now(), self.stopping)
+        await housekeeping.housekeep(self.store, self.config().retention, self.clock.now(), self.stopping)
         if self.ballast is not None:
             await asyncio.to_thread(self.ballast.ensure)

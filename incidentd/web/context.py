@@ -19,6 +19,7 @@ from incidentd.domain.incident import Change
 from incidentd.metrics import Metrics
 from incidentd.store.engine import Store
 from incidentd.workflows.journal import Spool
+from incidentd.workflows.objectives import Board
 from incidentd.workflows.receive import Receipt, Submission
 from incidentd.workflows.reconcile import Heard
 from incidentd.workflows.rules import Rules
@@ -85,6 +86,8 @@ class Context:
     """Which of Alertmanager's receivers post here."""
     journal: Spool = field(default_factory=Spool)
     """Bodies that were taken and wait to be kept."""
+    board: Board = field(default_factory=Board)
+    """What Prometheus last said of the objectives."""
     ack_links: AckLinks | None = None
     """Checks the links that acknowledge from a mail; None refuses them all."""
 

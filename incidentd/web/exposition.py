@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from incidentd.domain.incident import State
 from incidentd.domain.notification import DeliveryClass, DeliveryState
 from incidentd.domain.reconcile import Drift
 from incidentd.domain.severity import Severity
+from incidentd.domain.slo import Standing
 from incidentd.store import deliveries, heartbeats, incidents, outbox, reconcile
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.reconcile import SourceRounds
@@ -25,6 +27,7 @@ from incidentd.web.context import Context
 from incidentd.web.health import age_seconds
 from incidentd.web.op import Call
 from incidentd.workflows.heartbeats import missing as missing_ones
+from incidentd.workflows.objectives import standings as standings_of
 
 _WAIT_SECONDS: Final = 2.0
 
@@ -44,6 +47,8 @@ class _Stored:
     pulses: Mapping[str, Pulse]
     channels: Known
     rounds: Mapping[str, SourceRounds]
+    standings: Mapping[str, Standing | None]
+    """Of the objectives."""
 
 
 async def metrics(call: Call) -> web.Response:
@@ -52,7 +57,7 @@ async def metrics(call: Call) -> web.Response:
     stored = None
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            stored = await context.store.read(_stored)
+            stored = await context.store.read(partial(_stored, context))
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         call.desk.seldom.warn("metrics_without_database")
     if stored is not None:
@@ -68,7 +73,7 @@ def _render(encoder: Callable[[CollectorRegistry], bytes], registry: CollectorRe
     return encoder(registry)
 
 
-def _stored(tx: Tx) -> _Stored:
+def _stored(context: Context, tx: Tx) -> _Stored:
     return _Stored(
         incidents.count_open(tx),
         outbox.oldest_pending(tx),
@@ -76,6 +81,7 @@ def _stored(tx: Tx) -> _Stored:
         heartbeats.all_of(tx),
         known(tx),
         reconcile.rounds(tx),
+        standings_of(tx, context.rules, context.board, context.clock.now()),
     )
 
 
@@ -86,6 +92,7 @@ def _set_stored(context: Context, stored: _Stored) -> None:
     for name, missing in missing_ones(stored.pulses, context.rules).items():
         context.metrics.heartbeat_missing.labels(name).set(missing)
     _set_rounds(context, stored.rounds)
+    _set_budgets(context, stored.standings)
     for severity in Severity:
         for state in (State.TRIGGERED, State.ACKNOWLEDGED):
             number = stored.open.get((severity.value, state.value), 0)
@@ -102,6 +109,18 @@ def _set_rounds(context: Context, rounds: Mapping[str, SourceRounds]) -> None:
         context.metrics.reconcile_last_success.labels(source).set(0 if good is None else good.timestamp())
         for kind in Drift:
             context.metrics.reconcile_drift.labels(source, kind.value)  # from the start, see below
+
+
+def _set_budgets(context: Context, standings: Mapping[str, Standing | None]) -> None:
+    metrics = context.metrics
+    for gauge in (metrics.budget_left, metrics.burn_rate, metrics.slo_target):
+        gauge.clear()
+    for name, standing in standings.items():
+        if standing is not None:
+            metrics.slo_target.labels(name).set(standing.objective.target)
+            metrics.budget_left.labels(name).set(standing.left)
+            for window, rate in standing.burn.items():
+                metrics.burn_rate.labels(name, window).set(rate)
 
 
 def _set_channels(context: Context, known: Known | None) -> None:

@@ -25,6 +25,7 @@ from incidentd.web import (
     pagerduty,
     report,
     slack,
+    slo,
     status,
 )
 from incidentd.web import answers as a
@@ -170,8 +171,9 @@ OPS: Final[tuple[Op, ...]] = (
         deployments.post,
         Scope.INGEST,
         "A deployment, posted again when it has ended; answered after the commit",
-        query=m.NoQuery,
+        query=deployments.PostQuery,
         body=deployments.DeploymentBody,
+        reads_body=False,
         returns=deployments.DeploymentAnswer,
         refusals=(409, 413, 415, 422),
     ),
@@ -187,12 +189,13 @@ OPS: Final[tuple[Op, ...]] = (
     *heartbeats.OPS,
     *maintenance.OPS,
     *on_call_ops.OPS,
+    *slo.OPS,
     _read(
         path="/api/v1/report",
         handler=report.report,
         query=m.ReportQuery,
-        returns=a.Report,
-        summary="Counts, MTTA and MTTR of a window, per severity and service",
+        returns=report.Report,
+        summary="The figures of a window; `format` csv, md and html answer text of that kind",
     ),
     _read(
         path="/api/v1/events",

@@ -11,6 +11,7 @@ from incidentd.domain.notification import DeliveryClass, Notice
 from incidentd.store import incidents, outbox, proofs, silences, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.outbox import NewDelivery
+from incidentd.workflows import deployment_links
 from incidentd.workflows.digest import in_digest, once
 from incidentd.workflows.follow_ups import FollowUps
 from incidentd.workflows.rules import Rules
@@ -84,6 +85,8 @@ class Ledger:
 
     def save(self, tx: Tx) -> None:
         """Write everything."""
+        for near in deployment_links.of(tx, self.fresh.values(), self.rules.blame):
+            self.apply(Change(self.fresh[near.incident], near.entry))
         # Closed ones first: within one transaction too a group must never have two open incidents.
         incidents.save(tx, sorted(self.changed.values(), key=lambda incident: incident.open))
         incidents.add(tx, list(self.fresh.values()))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from incidentd.config import Config
 from incidentd.config.heartbeats import expected_of
 from incidentd.domain.alert import Alert
+from incidentd.domain.dora import Blame
 from incidentd.domain.drill import Plan
 from incidentd.domain.flapping import Flapping
 from incidentd.domain.heartbeat import Heartbeat
@@ -20,6 +21,7 @@ from incidentd.domain.reconcile import Policy
 from incidentd.domain.routing import Route, RoutingDecision, decide
 from incidentd.domain.severity import Severity, SeverityRules
 from incidentd.domain.silence import Policy as Silencing
+from incidentd.domain.slo import Objective
 from incidentd.store.outbox import NewDelivery
 from incidentd.workflows.paging import Paging, paging_of
 
@@ -57,6 +59,9 @@ class Rules:
     silencing: Silencing = field(default_factory=Silencing)
     alertmanagers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Source name -> the addresses of its Alertmanagers; only of sources that have some."""
+    blame: Blame = field(default_factory=Blame)
+    """Which deployments count, and when one is blamed for an incident."""
+    objectives: tuple[Objective, ...] = ()
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """True for a dead-man's switch such as Watchdog."""
@@ -131,6 +136,8 @@ def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]]) -> Rules:
             for name, s in config.sources.items()
             if s.alertmanagers
         },
+        blame=config.figures.blame,
+        objectives=tuple([each.objective for each in config.slo]),
     )
 
 
