@@ -221,6 +221,7 @@ class Daemon:
             self.intake,
             self._members,
             self._http,
+            self._env,
             self._ballast,
             self._lifecycle,
             self._take_calendars,

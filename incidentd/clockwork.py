@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from incidentd.channels.base import ChannelEnv
 from incidentd.channels.http import HttpClient
 from incidentd.jobs.calendars import CalendarReader
 from incidentd.jobs.chores import Chores
 from incidentd.jobs.journaling import Journaling
+from incidentd.jobs.monthly import Mailing
+from incidentd.jobs.objectives import Watching
 from incidentd.jobs.reconciler import Reconciler
 from incidentd.jobs.scheduler import Scheduler
 from incidentd.jobs.silencer import Silencer
+from incidentd.jobs.status_pages import StatusPages
 from incidentd.lifecycle import Lifecycle
 from incidentd.sources.members import Members
 from incidentd.store.ballast import Ballast
@@ -27,6 +31,7 @@ class Clockwork:
         intake: GroupCommit,
         members: Members,
         http: HttpClient,
+        env: ChannelEnv,
         ballast: Ballast | None,
         lifecycle: Lifecycle,
         take_calendars: Callable[[], Awaitable[None]],
@@ -37,13 +42,12 @@ class Clockwork:
             store=store,
             clock=clock,
             rules=lambda: context.rules,
-            retention=lambda: context.config.retention,
+            config=lambda: context.config,
             changed=context.changed,
             stopping=context.stopping,
             ballast=ballast,
             metrics=metrics,
             http=context.http,
-            heartbeat_url=lambda: context.config.self_check.heartbeat_url,
             read_runbooks=read_runbooks,
         )
         asking = (store, clock, lambda: context.rules, lambda: members.of)
@@ -54,10 +58,25 @@ class Clockwork:
         kept = Journaling(store, clock, context.journal, lambda: context.config, context.stopping)
         lifecycle.started("journal", kept.stop)
         self.calendars = CalendarReader(store, clock, http, lambda: context.config, metrics, take_calendars)
-        jobs = (*self.chores.jobs, reconciler.job, silencer.job, *kept.jobs, *self.calendars.jobs)
+        pages = StatusPages(store, clock, lambda: context.rules, context.changed, context.stopping.is_set)
+        figures = (*_watching(context).jobs, *Mailing(store, clock, lambda: context.config, env).jobs)
+        regular = (*self.chores.jobs, reconciler.job, silencer.job, *kept.jobs, *self.calendars.jobs)
+        jobs = (*regular, *pages.jobs, *figures)
         self._scheduler = Scheduler(jobs)
         lifecycle.started("clockwork", lambda _: self._scheduler.stop())
 
     def start(self) -> None:
         """Begin to tick."""
         self._scheduler.start()
+
+
+def _watching(context: Context) -> Watching:
+    return Watching(
+        context.store,
+        context.clock,
+        context.http,
+        lambda: context.rules,
+        lambda: context.config,
+        context.board,
+        context.changed,
+    )

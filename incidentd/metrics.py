@@ -21,6 +21,7 @@ _UNPLAIN = re.compile(r"[^A-Za-z0-9_./-]")
 
 _INTAKE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _DELIVERY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+_LEAD = (900.0, 3600.0, 14400.0, 28800.0, 86400.0, 259200.0, 604800.0, 1209600.0, 2592000.0)
 _RESPONSE = (60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0)
 
 
@@ -97,6 +98,7 @@ class Metrics:
         self._calendars()
         self._security()
         self._reconciling()
+        self._objectives()
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
@@ -186,6 +188,14 @@ class Metrics:
         self.deployments = self._counter(
             "deployment_frequency", "Deployments that ended.", ["environment", "status"]
         )
+        self.lead_time_seconds = self._histogram(
+            "deployment_lead_time_seconds", "Commit to the end of its deployment.", _LEAD, ["environment"]
+        )
+        self.change_failures = self._counter(
+            "change_failure_rate",
+            "Deployments that failed, were rolled back, or were followed by an incident; each once.",
+            ["environment", "failure_type"],
+        )
 
     def _deliveries(self) -> None:
         self.deliveries = self._counter(
@@ -241,6 +251,19 @@ class Metrics:
         self.rate_limit_hits = self._counter(
             "rate_limit_hits", "Requests refused because a limit was reached.", ["endpoint"]
         )
+
+    def _objectives(self) -> None:
+        self.budget_left = self._gauge(
+            "incidentd_slo_error_budget_left_ratio",
+            "Share of the error budget that is left; below 0 if more was spent.",
+            ["slo"],
+        )
+        self.burn_rate = self._gauge(
+            "incidentd_slo_burn_rate",
+            "Speed of spending; 1 is exactly as fast as it may be.",
+            ["slo", "window"],
+        )
+        self.slo_target = self._gauge("incidentd_slo_target_ratio", "What is promised.", ["slo"])
 
     def _reconciling(self) -> None:
         self.reconcile_drift = self._counter(

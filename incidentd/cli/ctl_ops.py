@@ -1,4 +1,4 @@
-"""Commands that show how the daemon is doing: alerts, quarantine, report, health."""
+"""Commands that show how the daemon is doing: alerts, quarantine, health."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import click
 from incidentd.cli import output
 from incidentd.cli.client import Answer, RefusedError
 from incidentd.cli.ctl_common import (
-    Duration,
     IncidentId,
     Session,
     api_options,
@@ -21,7 +20,7 @@ from incidentd.cli.ctl_common import (
     pass_session,
     say_more,
 )
-from incidentd.cli.output import clean, span, when
+from incidentd.cli.output import clean, when
 
 _Json = dict[str, Any]
 _Build = Callable[[list[_Json], datetime], output.Table]
@@ -94,41 +93,6 @@ def _quarantine_table(items: list[_Json], now: datetime) -> output.Table:
             "REASON": lambda q: q.get("reason"),
         },
     )
-
-
-@click.command("report", short_help="Show time to acknowledge and to resolve.")
-@click.option("--window", type=Duration(), default="30d", show_default=True, help="How far to look back.")
-@click.option("--service", metavar="NAME", help="Only this service.")
-@api_options
-@pass_session
-def report(session: Session, /, **query: str | int | None) -> None:
-    """Show how many incidents there were, and how long it took to acknowledge (MTTA) and resolve (MTTR) them.
-
-    \b
-    Examples:
-      incidentctl report
-      incidentctl report --window 7d --service checkout
-    """
-    answer = session.client().get("/api/v1/report", query)
-    if session.printed(answer):
-        return
-    figures, now = answer.object, session.now()
-    click.echo(f"{when(figures.get('from'), now)} to {when(figures.get('to'), now)}")
-    table = output.Table(
-        ("", "OPENED", "RESOLVED", "MTTA MEAN", "P50", "P90", "P95", "MTTR MEAN", "P50", "P90", "P95")
-    )
-    _add_figures(table, "all", figures.get("total") or {})
-    for kind in ("severity", "service"):
-        for row in figures.get(f"by_{kind}") or []:
-            _add_figures(table, row.get(kind) or f"(no {kind})", row)
-    output.print_table(table)
-
-
-def _add_figures(table: output.Table, name: object, row: _Json) -> None:
-    mtta, mttr = row.get("mtta") or {}, row.get("mttr") or {}
-    acknowledged = (span(mtta.get(f"{key}_seconds")) for key in ("mean", "p50", "p90", "p95"))
-    resolved = (span(mttr.get(f"{key}_seconds")) for key in ("mean", "p50", "p90", "p95"))
-    table.add(name, row.get("opened"), row.get("resolved"), *acknowledged, *resolved)
 
 
 @click.command("health", short_help="Show the daemon's checks.")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from incidentd.channels.pagerduty import PagerDutyConfig
 from incidentd.channels.slack import SlackConfig
 from incidentd.config.document import Document
-from incidentd.config.people import NOT_ACTED_UPON
 from incidentd.config.problems import KeyPath, Problem, dotted
 from incidentd.config.tree import Config
 from incidentd.fields import RESERVED_NAMES
@@ -45,7 +44,7 @@ def unclear_senders(config: Config, document: Document) -> Iterator[Problem]:
 
 
 def idle_sections(config: Config) -> Iterator[str]:
-    """Sections that are there and change nothing, and buttons that nobody may press."""
+    """Buttons that nobody may press."""
     callable_ = [
         name for name, each in config.channels.items() if isinstance(each, SlackConfig) and each.interactive
     ]
@@ -53,6 +52,3 @@ def idle_sections(config: Config) -> Iterator[str]:
     for name in callable_:
         if not known:
             yield f"channels.{name}: nobody under users has a slack ID, so every button and command is refused"
-    for section in NOT_ACTED_UPON:
-        if getattr(config, section):
-            yield f"{section}: accepted, but not acted upon by this version"

@@ -7,6 +7,7 @@ from typing import Any
 
 from incidentd.config.callers import idle_sections
 from incidentd.config.coverage import weak_pages
+from incidentd.config.digest import EMAIL
 from incidentd.config.document import Document
 from incidentd.config.explain import nearest
 from incidentd.config.paging_checks import paged_channels, paging_warnings
@@ -25,6 +26,9 @@ def broken_references(document: Document) -> Iterator[Problem]:
         yield from _unknown(document, (*path, "escalation"), route.get("escalation"), escalations, "policy")
     for index, name in enumerate(_list(_mapping(_mapping(raw).get("digest")).get("channels"))):
         yield from _unknown(document, ("digest", "channels", index), name, channels, "channel")
+    report = _mapping(_mapping(_mapping(raw).get("figures")).get("monthly_report"))
+    place = ("figures", "monthly_report", "channel")
+    yield from _unknown(document, place, report.get("channel"), channels, "channel")
     for name, channel in _mapping(_mapping(raw).get("channels")).items():
         others = tuple(other for other in channels if other != name)
         for index, other in enumerate(_list(_mapping(channel).get("fallback"))):
@@ -69,6 +73,9 @@ def warnings(config: Config) -> Iterator[str]:
     yield from paging_warnings(config)
     if config.digest is not None:
         yield from config.digest.idle(config.mail_channels)
+    monthly = config.figures.monthly_report
+    if monthly is not None and monthly.channel not in config.mail_channels:
+        yield f"figures.monthly_report.channel: {monthly.channel} is of no kind {EMAIL}, so nothing is mailed"
     for name, source in config.sources.items():
         if not source.alertmanagers and "reconcile" in source.model_fields_set:
             yield f"sources.{name}.reconcile: without alertmanagers there is nobody to ask"

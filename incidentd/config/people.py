@@ -1,8 +1,4 @@
-"""Sections that later versions act upon, and what is kept: checked for their shape today.
-
-Some sections are accepted, so that a file can be written once; check-config says that nothing happens because of them
-yet.
-"""
+"""People, where runbooks are, and how long things are kept."""
 
 from __future__ import annotations
 
@@ -16,9 +12,6 @@ from incidentd.channels.slack import personal
 from incidentd.config.escalation import ContactRule, QuietHours
 from incidentd.config.leave import Calendar
 from incidentd.config.section import PositiveDuration, Section
-
-NOT_ACTED_UPON = ("slo",)
-"""Sections that are accepted and change nothing in this version."""
 
 
 def _mailable(text: str) -> str:

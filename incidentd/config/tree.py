@@ -7,7 +7,7 @@ import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, JsonValue, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from incidentd.channels.base import ChannelConfig, discover
 from incidentd.config.alerts import Grouping, SeverityMap, Source
@@ -26,6 +26,7 @@ from incidentd.config.schedules import Schedule
 from incidentd.config.section import Section
 from incidentd.config.server import Auth, Server
 from incidentd.config.silences import Silences
+from incidentd.config.slo import FigureRules, ServiceLevel, named_once
 from incidentd.config.status_page import StatusPage
 from incidentd.domain import schedule as on_call
 from incidentd.fields import Slug
@@ -92,8 +93,10 @@ class Config(Section):
     """Where runbooks are kept."""
     status_page: StatusPage = StatusPage()
     """What the public sees."""
-    slo: tuple[Mapping[str, JsonValue], ...] = ()
-    """Service level objectives."""
+    slo: Annotated[tuple[ServiceLevel, ...], AfterValidator(named_once)] = ()
+    """What services promise: objectives with an error budget."""
+    figures: FigureRules = FigureRules()
+    """How reports are made."""
     retention: Retention = Retention()
     """How long things are kept."""
     journal: Journal = Journal()

@@ -59,20 +59,27 @@ class Filed:
     filing: Filing
     finished_now: bool = False
     """It was not known to have ended before: told and counted once in its life."""
+    failed_now: bool = False
+    """It was not known to have failed before, or to have been rolled back."""
 
 
 def file(known: Deployment | None, posted: Deployment) -> Filed:
     """What is known after `posted`; `known` bears the same id. Only its end, and an unknown commit time, may change."""
     if known is None:
-        return Filed(posted, Filing.NEW, finished_now=posted.finished)
+        return Filed(posted, Filing.NEW, posted.finished, _failed(posted))
     if _identity(known) != _identity(posted) or _contradicts(known, posted):
         return Filed(known, Filing.CONFLICT)
     merged = replace(
         posted if _is_newer(known, posted) else known, commit_time=known.commit_time or posted.commit_time
     )
     if merged != known:
-        return Filed(merged, Filing.UPDATED, finished_now=merged.finished and not known.finished)
+        finished_now = merged.finished and not known.finished
+        return Filed(merged, Filing.UPDATED, finished_now, _failed(merged) and not _failed(known))
     return Filed(known, Filing.SAME if _end(known) == _end(posted) else Filing.LATE)
+
+
+def _failed(d: Deployment) -> bool:
+    return d.status in {DeploymentStatus.FAILURE, DeploymentStatus.ROLLED_BACK}
 
 
 def _identity(d: Deployment) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 
@@ -38,6 +38,15 @@ class IncidentFacts:
     """When the condition ended: the latest endsAt the sender gave, if it did."""
     counts: bool = True
     """False if the end repaired nothing (rule paused or deleted): opened and resolved, but not in MTTR."""
+    id: int = 0
+    title: str = ""
+    alertname: str = ""
+    """Empty for what people declared, and for alerts of several names."""
+    reopened: int = 0
+    """How often it came back."""
+    flapping: bool = False
+    """It comes and goes still."""
+    runbook: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class Row:
     resolved: int
     mtta: Summary
     mttr: Summary
+    mttd: Summary = Summary(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,8 @@ class Report:
     """In alphabetical order, only severities that occurred."""
     by_service: Mapping[str, Row]
     """In alphabetical order; the empty name stands for incidents without a service."""
+    by_alertname: Mapping[str, Row] = field(default_factory=dict)
+    """In alphabetical order; the empty name stands for incidents of no one alert."""
 
 
 def summarise(durations: Iterable[timedelta]) -> Summary:
@@ -75,6 +87,11 @@ def summarise(durations: Iterable[timedelta]) -> Summary:
         p90_seconds=_percentile(seconds, 90),
         p95_seconds=_percentile(seconds, 95),
     )
+
+
+def time_to_detect(facts: IncidentFacts) -> timedelta:
+    """From the start of the condition to the incident. Never negative, as with `time_to_acknowledge`."""
+    return max(facts.opened_at - facts.started_at, timedelta(0))
 
 
 def time_to_acknowledge(facts: IncidentFacts) -> timedelta | None:
@@ -116,6 +133,7 @@ def report(facts: Iterable[IncidentFacts], now: datetime, window: timedelta) -> 
         total=_row(known, inside),
         by_severity=_rows(known, inside, lambda incident: incident.severity),
         by_service=_rows(known, inside, lambda incident: incident.service),
+        by_alertname=_rows(known, inside, lambda incident: incident.alertname),
     )
 
 
@@ -135,12 +153,14 @@ def _rows(
 def _row(facts: Sequence[IncidentFacts], inside: Callable[[datetime | None], bool]) -> Row:
     acknowledged = [incident for incident in facts if inside(incident.first_acknowledged_at)]
     resolved = [incident for incident in facts if inside(incident.resolved_at)]
+    opened = [incident for incident in facts if inside(incident.opened_at)]
     repaired = [incident for incident in resolved if incident.counts]
     return Row(
-        opened=sum(inside(incident.opened_at) for incident in facts),
+        opened=len(opened),
         resolved=len(resolved),
         mtta=summarise(_known(map(time_to_acknowledge, acknowledged))),
         mttr=summarise(_known(map(time_to_resolve, repaired))),
+        mttd=summarise(map(time_to_detect, opened)),
     )
 
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
-from pydantic import SecretStr
 
 from incidentd.channels.base import Http, HttpFailure
 from incidentd.clock import Clock, random_id
-from incidentd.config.people import Retention
+from incidentd.config import Config
 from incidentd.domain.incident import Change
 from incidentd.jobs.scheduler import Job
-from incidentd.jobs.status_pages import StatusPages
 from incidentd.metrics import Metrics
 from incidentd.store import escalations
 from incidentd.store.ballast import Ballast
@@ -45,15 +43,14 @@ class Chores:
     clock: Clock
     rules: Callable[[], Rules]
     """Those in force: a reload replaces them."""
-    retention: Callable[[], Retention]
+    config: Callable[[], Config]
+    """As above."""
     changed: Callable[[tuple[Change, ...]], None]
     """Called after every commit that changed incidents."""
     stopping: asyncio.Event
     ballast: Ballast | None
     metrics: Metrics
     http: Http
-    heartbeat_url: Callable[[], SecretStr | None]
-    """Where an outside monitor listens."""
     read_runbooks: Callable[[], Awaitable[None]]
     """Read the runbooks whose files have changed."""
     listening: heartbeats.Listening = field(default_factory=heartbeats.Listening)
@@ -73,13 +70,7 @@ class Chores:
             Job("heartbeats", timedelta(seconds=5), self.watch_heartbeats),
             Job("runbooks", timedelta(seconds=10), self.read_runbooks),
             Job("housekeeping", timedelta(minutes=10), self.housekeep),
-            *self.status_pages.jobs,
         )
-
-    @property
-    def status_pages(self) -> StatusPages:
-        """Those of the status page."""
-        return StatusPages(self.store, self.clock, self.rules, self.changed, self.stopping)
 
     async def run_timers(self) -> None:
         """End the snoozes, holds and acknowledgements that are due, and remind those who hold something for long."""
@@ -122,7 +113,7 @@ class Chores:
 
     async def show_signs_of_life(self) -> None:
         """Tell an outside monitor that the self-audit finds nothing; say nothing else, for silence is its alarm."""
-        address, now, rules = self.heartbeat_url(), self.clock.now(), self.rules()
+        address, now, rules = self.config().self_check.heartbeat_url, self.clock.now(), self.rules()
         if address is None or await self.store.read_now(lambda tx: bool(stuck(tx, rules, now))):
             return
         try:
@@ -172,6 +163,8 @@ class Chores:
 
     async def housekeep(self) -> None:
         """Forget what is old, and keep the database's files small."""
-        await housekeeping.housekeep(self.store, self.retention(), self.clock.now(), self.stopping.is_set)
+        await housekeeping.housekeep(
+            self.store, self.config().retention, self.clock.now(), self.stopping.is_set
+        )
         if self.ballast is not None:
             await asyncio.to_thread(self.ballast.ensure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +75,30 @@ def search(
     if before is not None:
         query = query.where(_d.id < before)
     return [Stored(row.id, decode(row)) for row in tx.conn.execute(query)]
+
+
+def near(tx: Tx, services: Collection[str], since: datetime, until: datetime) -> list[Deployment]:
+    """Deployments of these services that began by `until` and ended at `since` or later, or began then and run still.
+
+    In the order they became known.
+    """
+    query = sa.select(schema.deployments).where(
+        _d.service.in_(sorted(services)),
+        _d.started_at <= micros(until),
+        sa.or_(
+            _d.finished_at >= micros(since),
+            sa.and_(_d.finished_at.is_(None), _d.started_at >= micros(since)),
+        ),
+    )
+    return [decode(row) for row in tx.conn.execute(query.order_by(_d.id))]
+
+
+def ended_since(tx: Tx, since: datetime, service: str | None = None) -> list[Deployment]:
+    """Deployments that ended at `since` or later, of one service or of all, in the order of their end."""
+    query = sa.select(schema.deployments).where(_d.finished_at >= micros(since))
+    if service is not None:
+        query = query.where(_d.service == service)
+    return [decode(row) for row in tx.conn.execute(query.order_by(_d.finished_at, _d.id))]
 
 
 def delete_old(tx: Tx, received_before: datetime, batch: int) -> int:

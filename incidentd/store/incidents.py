@@ -10,9 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from incidentd.domain.figures import IncidentFacts
 from incidentd.domain.incident import Incident, State, restore
 from incidentd.domain.severity import Severity
+from incidentd.domain.slo import SOURCE as OBJECTIVES
 from incidentd.store import schema
 from incidentd.store.codec import dumps, instant, instant_or_none, loads, micros, micros_or_none
 from incidentd.store.engine import Tx
@@ -178,31 +178,10 @@ def count_open(tx: Tx) -> dict[tuple[str, str], int]:
 
 
 def open_labels(tx: Tx, limit: int = 10_000) -> list[tuple[dict[str, str], Severity]]:
-    """Labels and severity of the open incidents, drills left out: what component status is made of."""
-    query = sa.select(_i.labels, _i.severity).where(_OPEN, _i.drill.is_(None)).order_by(_i.id.desc())
+    """Labels and severity of the open incidents, drills and budgets left out: what component status is made of."""
+    real = sa.and_(_OPEN, _i.drill.is_(None), _i.source != OBJECTIVES)
+    query = sa.select(_i.labels, _i.severity).where(real).order_by(_i.id.desc())
     return [(loads(labels), Severity(word)) for labels, word in tx.conn.execute(query.limit(limit))]
-
-
-def facts_since(tx: Tx, since: datetime, service: str | None = None) -> list[IncidentFacts]:
-    """What the figures are computed from: incidents, no drills, opened or resolved at `since` or later."""
-    query = sa.select(schema.incidents).where(
-        sa.or_(_i.opened_at >= micros(since), _i.resolved_at >= micros(since)), _i.drill.is_(None)
-    )
-    if service is not None:
-        query = query.where(_i.service == service)
-    return [
-        IncidentFacts(
-            severity=row.severity,
-            service=row.service,
-            started_at=instant(row.started_at),
-            opened_at=instant(row.opened_at),
-            first_acknowledged_at=instant_or_none(row.first_acknowledged_at),
-            resolved_at=instant_or_none(row.resolved_at),
-            ended_at=instant_or_none(row.ended_at) if row.resolved_at is not None else None,
-            counts=bool(row.counts),
-        )
-        for row in tx.conn.execute(query)
-    ]
 
 
 _DECODERS: tuple[tuple[str, Callable[[Any], object]], ...] = (

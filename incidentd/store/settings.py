@@ -22,6 +22,15 @@ def get_or_create(tx: Tx, name: str, make: Callable[[], str]) -> str:
     return value
 
 
+def advance(tx: Tx, name: str, known: str | None, value: str) -> bool:
+    """Replace `known`, the value as it was read, by `value`; False if somebody else was first."""
+    if known is None:
+        tx.conn.execute(sa.insert(schema.settings).values(name=name, value=value))
+        return True
+    changed = sa.update(schema.settings).where(_s.name == name, _s.value == known).values(value=value)
+    return tx.conn.execute(changed).rowcount == 1
+
+
 def get(tx: Tx, name: str) -> str | None:
     """The stored value, or None."""
     return tx.conn.execute(sa.select(_s.value).where(_s.name == name)).scalar_one_or_none()

@@ -125,6 +125,15 @@ class Incident(Answer):
     """Closed here by a person, while its alerts fire there."""
 
 
+class BudgetDebit(Answer):
+    """What one incident took from one error budget."""
+
+    slo: str
+    seconds: float
+    share: float
+    """Of the whole budget; 1 is all of it."""
+
+
 class IncidentDetail(Incident):
     """One incident with what belongs to it."""
 
@@ -135,6 +144,8 @@ class IncidentDetail(Incident):
     notify: list[str]
     acknowledged_comment: str | None
     """What was said with the acknowledgement that holds."""
+    budget_debits: list[BudgetDebit]
+    """What it took from the error budgets of its service."""
 
 
 class Entry(Answer):
@@ -195,50 +206,6 @@ class QuarantinePage(Answer):
 
     items: list[Quarantined]
     next_cursor: str | None
-
-
-class Durations(Answer):
-    """What a set of durations looks like."""
-
-    count: int
-    mean_seconds: float | None
-    p50_seconds: float | None
-    p90_seconds: float | None
-    p95_seconds: float | None
-
-
-class Figures(Answer):
-    """The figures of one group of incidents."""
-
-    opened: int
-    resolved: int
-    mtta: Durations
-    mttr: Durations
-
-
-class SeverityFigures(Figures):
-    """The figures of one severity."""
-
-    severity: str
-
-
-class ServiceFigures(Figures):
-    """The figures of one service."""
-
-    service: str
-
-
-class Report(Answer):
-    """The figures of a window."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    window: str
-    from_: AwareDatetime = Field(alias="from")
-    to: AwareDatetime
-    total: Figures
-    by_severity: list[SeverityFigures]
-    by_service: list[ServiceFigures]
 
 
 class WebhookReceipt(Answer):

@@ -20,6 +20,7 @@ from incidentd.metrics import Metrics
 from incidentd.runbooks.library import Library
 from incidentd.store.engine import Store
 from incidentd.workflows.journal import Spool
+from incidentd.workflows.objectives import Board
 from incidentd.workflows.receive import Receipt, Submission
 from incidentd.workflows.reconcile import Heard
 from incidentd.workflows.rules import Rules
@@ -88,6 +89,8 @@ class Context:
     """Bodies that were taken and wait to be kept."""
     library: Library | None = None
     """The runbooks in force; None: there are none."""
+    board: Board = field(default_factory=Board)
+    """What Prometheus last said of the objectives."""
     ack_links: AckLinks | None = None
     """Checks the links that acknowledge from a mail; None refuses them all."""
 

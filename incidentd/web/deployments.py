@@ -10,10 +10,15 @@ from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, field
 
 from incidentd.channels.announcing import audience
 from incidentd.domain.deployment import Deployment, DeploymentStatus, Filing
+from incidentd.domain.dora import lead_time
+from incidentd.ingest.deployments import told
 from incidentd.store import deployments as deployment_store
 from incidentd.store.deployments import Stored
 from incidentd.web.answers import Answer
-from incidentd.web.models import Body, Instant, PageQuery, Title, Word
+from incidentd.web.context import Context
+from incidentd.web.headers import JSON
+from incidentd.web.inputs import parse, read_data
+from incidentd.web.models import Body, Instant, PageQuery, Query, Title, Word
 from incidentd.web.op import Call
 from incidentd.web.present import Json, page_json
 from incidentd.web.problems import Problem
@@ -72,6 +77,13 @@ class DeploymentBody(Body):
         return value
 
 
+class PostQuery(Query):
+    """How to read what a vendor posts."""
+
+    service: Word | None = None
+    """What the project of GitHub's or GitLab's event is called here; by default its own name."""
+
+
 class DeploymentQuery(PageQuery):
     """Which deployments. Every given parameter must match."""
 
@@ -105,8 +117,12 @@ class DeploymentPage(Answer):
 
 
 async def post(call: Call) -> web.Response:
-    """Take what a pipeline tells; the same again changes nothing."""
-    context, body = call.desk.context, call.body
+    """Take what a pipeline, GitHub or GitLab tells; the same again changes nothing."""
+    context = call.desk.context
+    event = told(await read_data(call.request), call.query.service)
+    if event.ignored:
+        return web.Response(status=204, headers=call.desk.headers(call.request_id, JSON))
+    body = parse(DeploymentBody, event.body)
     now = context.clock.now()
     _not_in_the_future(body, now)
     posted = Deployment(
@@ -120,18 +136,30 @@ async def post(call: Call) -> web.Response:
         started_at=body.started_at,
         finished_at=body.finished_at,
     )
-    told = audience(context.config.channels, posted.service)
-    filed = await context.store.write(lambda tx: deployments.record(tx, posted, told, now))
-    known = filed.deployment
+    hearing = audience(context.config.channels, posted.service)
+    taken = await context.store.write(
+        lambda tx: deployments.take(tx, posted, hearing, context.rules, now, start_known=event.start_known)
+    )
+    filed, known = taken.filed, taken.filed.deployment
     if filed.filing is Filing.CONFLICT:
         detail = "another deployment has this id; of a known one only status and finished_at may change"
         raise Problem(409, detail, members={"reason": filed.filing.value})
-    if filed.finished_now and known.status is not None:
-        environment = context.metrics.environment(known.environment)
-        context.metrics.deployments.labels(environment, known.status.value).inc()
-        if told:
-            context.changed(())
+    _count(context, taken)
+    if taken.changes or (filed.finished_now and hearing):
+        context.changed(taken.changes)
     return call.answer(_json(known))
+
+
+def _count(context: Context, taken: deployments.Taken) -> None:
+    metrics, known = context.metrics, taken.filed.deployment
+    environment = metrics.environment(known.environment)
+    if taken.filed.finished_now and known.status is not None:
+        metrics.deployments.labels(environment, known.status.value).inc()
+        took = lead_time(known)
+        if took is not None:
+            metrics.lead_time_seconds.labels(environment).observe(took.total_seconds())
+    if taken.failed is not None:
+        metrics.change_failures.labels(environment, taken.failed.value).inc()
 
 
 def _not_in_the_future(body: DeploymentBody, now: datetime) -> None:

@@ -6,19 +6,20 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from incidentd.config import Config
 from incidentd.domain.heartbeat import Pulse
 from incidentd.domain.incident import Incident, State
 from incidentd.domain.notification import DeliveryClass, DeliveryState
 from incidentd.domain.reconcile import Drift
 from incidentd.domain.severity import Severity
 from incidentd.domain.silence import LIVE, Silence, forgotten
+from incidentd.domain.slo import Standing
 from incidentd.store import deliveries, heartbeats, incidents, outbox, reconcile, silences
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.reconcile import SourceRounds
@@ -29,6 +30,7 @@ from incidentd.web.op import Call
 from incidentd.workflows import calendars
 from incidentd.workflows.calendars import CalendarState
 from incidentd.workflows.heartbeats import missing as missing_ones
+from incidentd.workflows.objectives import standings as standings_of
 
 _WAIT_SECONDS: Final = 2.0
 
@@ -51,6 +53,8 @@ class _Stored:
     silences: tuple[list[Silence], list[Incident]]
     """Those that are not over, and their incidents."""
     calendars: Sequence[CalendarState]
+    standings: Mapping[str, Standing | None]
+    """Of the objectives."""
 
 
 async def metrics(call: Call) -> web.Response:
@@ -59,7 +63,7 @@ async def metrics(call: Call) -> web.Response:
     stored = None
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            stored = await context.store.read(lambda tx: _stored(tx, context.config))
+            stored = await context.store.read(partial(_stored, context))
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         call.desk.seldom.warn("metrics_without_database")
     if stored is not None:
@@ -75,7 +79,7 @@ def _render(encoder: Callable[[CollectorRegistry], bytes], registry: CollectorRe
     return encoder(registry)
 
 
-def _stored(tx: Tx, config: Config) -> _Stored:
+def _stored(context: Context, tx: Tx) -> _Stored:
     return _Stored(
         incidents.count_open(tx),
         outbox.oldest_pending(tx),
@@ -84,7 +88,8 @@ def _stored(tx: Tx, config: Config) -> _Stored:
         known(tx),
         reconcile.rounds(tx),
         _silences(tx),
-        calendars.states(tx, config),
+        calendars.states(tx, context.config),
+        standings_of(tx, context.rules, context.board, context.clock.now()),
     )
 
 
@@ -105,6 +110,7 @@ def _set_stored(context: Context, stored: _Stored) -> None:
     for each in stored.calendars:
         if each.since is not None or each.read_at is not None:
             context.metrics.calendar_up.labels(each.place.path).set(0 if each.since else 1)
+    _set_budgets(context, stored.standings)
     for severity in Severity:
         for state in (State.TRIGGERED, State.ACKNOWLEDGED):
             number = stored.open.get((severity.value, state.value), 0)
@@ -133,6 +139,18 @@ def _set_silences(context: Context, live: list[Silence], incidents: list[Inciden
             gauge.labels(source, state.value).set(sum(each.state is state for each in mine))
         left = [each for each in mine if forgotten(each, known.get(each.incident_id), policy, now)]
         gauge.labels(source, "forgotten").set(len(left))
+
+
+def _set_budgets(context: Context, standings: Mapping[str, Standing | None]) -> None:
+    metrics = context.metrics
+    for gauge in (metrics.budget_left, metrics.burn_rate, metrics.slo_target):
+        gauge.clear()
+    for name, standing in standings.items():
+        if standing is not None:
+            metrics.slo_target.labels(name).set(standing.objective.target)
+            metrics.budget_left.labels(name).set(standing.left)
+            for window, rate in standing.burn.items():
+                metrics.burn_rate.labels(name, window).set(rate)
 
 
 def _set_channels(context: Context, known: Known | None) -> None:

@@ -14,6 +14,7 @@ from incidentd.store import deliveries as delivery_store
 from incidentd.store import incidents as incident_store
 from incidentd.store.engine import Tx
 from incidentd.store.incidents import Search
+from incidentd.web.context import Context
 from incidentd.web.models import (
     AssignBody,
     CommentBody,
@@ -29,7 +30,7 @@ from incidentd.web.op import Call
 from incidentd.web.present import Json, detail_json, entry_json, incident_json, page_json, with_source
 from incidentd.web.problems import Problem, not_found
 from incidentd.workflows import escalate as workflow
-from incidentd.workflows import respond
+from incidentd.workflows import objectives, respond
 from incidentd.workflows.escalate import Assignment, UnknownUserError
 from incidentd.workflows.respond import Decide, Declaration, Done
 
@@ -84,8 +85,8 @@ def _shown(tx: Tx, found: Sequence[Incident], url: str) -> dict[int, Json]:
 
 async def detail(call: Call) -> web.Response:
     """One incident with its alerts and deliveries."""
-    number, url = incident_id(call), _url(call)
-    return call.answer(await call.desk.context.store.read(lambda tx: _detail(tx, number, url)))
+    number, context = incident_id(call), call.desk.context
+    return call.answer(await context.store.read(lambda tx: _detail(tx, number, context)))
 
 
 def _find(tx: Tx, number: int) -> Incident | None:
@@ -94,7 +95,7 @@ def _find(tx: Tx, number: int) -> Incident | None:
     return found[0] if found and found[0].id == number else None
 
 
-def _detail(tx: Tx, number: int, url: str) -> Json:
+def _detail(tx: Tx, number: int, context: Context) -> Json:
     incident = _find(tx, number)
     if incident is None:
         raise not_found(f"there is no incident INC-{number}")
@@ -104,7 +105,9 @@ def _detail(tx: Tx, number: int, url: str) -> Json:
     )
     climbing, progress = escalations.of(tx, [number]).get(number), runbooks.of(tx, [number]).get(number)
     said = timeline.last_comment(tx, number, "acknowledged") if incident.acknowledged_by else ""
-    shown = detail_json(incident, alerts, told, url, climbing, said, progress)
+    shown = detail_json(incident, alerts, told, context.config.server.public_url, climbing, said, progress)
+    spent = objectives.debited(tx, context.rules, incident, context.clock.now())
+    shown["budget_debits"] = [{"slo": o.name, "seconds": d.seconds, "share": d.share} for o, d in spent]
     return with_source(shown, reconcile.at_source(tx, [number]).get(number))
 
 

@@ -40,13 +40,22 @@ async def read_json(model: type[M], request: web.Request) -> M:
 
     Raises `Problem`: 415 if it is not sent as JSON, 400 if it is not JSON, 422 with the places that are wrong.
     """
+    return parse(model, await read_data(request))
+
+
+async def read_data(request: web.Request) -> bytes:
+    """The bytes of a JSON body. Raises `Problem` 415 if it is not sent as JSON."""
     if not request.body_exists:
-        data = b""
-    else:
-        with ByteBudget().hold(2 * MAX_JSON) as held:
-            data = await read_body(request, MAX_JSON, held)
+        return b""
+    with ByteBudget().hold(2 * MAX_JSON) as held:
+        data = await read_body(request, MAX_JSON, held)
     if data and request.content_type != "application/json":
         raise Problem(415, "send the body as application/json")
+    return data
+
+
+def parse(model: type[M], data: bytes) -> M:
+    """JSON as `model`; nothing is the same as ``{}``. Raises `Problem` 400 or 422, as above."""
     try:
         return model.model_validate_json(data or b"{}")
     except ValidationError as error:

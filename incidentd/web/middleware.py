@@ -132,7 +132,7 @@ def enter(desk: Desk, op: Op) -> Handler:
             identity = await desk.auth.admit(request, op.access)
             request[ACTOR] = identity.actor
         query = None if op.query is None else read_query(op.query, request)
-        body = None if op.body is None else await read_json(op.body, request)
+        body = None if op.body is None or not op.reads_body else await read_json(op.body, request)
         return await op.handler(Call(desk, request, identity, query, body))
 
     return handle

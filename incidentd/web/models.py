@@ -24,6 +24,7 @@ from incidentd.domain.notification import DeliveryState
 from incidentd.domain.response import SNOOZE_LIMIT
 from incidentd.domain.severity import Severity
 from incidentd.fields import Duration
+from incidentd.rendering.formats import Format
 
 _BIGGEST_ID = 2**63 - 1
 _REFERENCE = re.compile(r"(?:INC-)?([0-9]{1,18})", re.IGNORECASE)
@@ -187,6 +188,8 @@ class ReportQuery(Query):
     """How far to look back."""
     service: Word | None = None
     """Exactly this service."""
+    format: Format = Format.JSON
+    """As what."""
 
 
 class EventQuery(Query):

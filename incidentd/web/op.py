@@ -65,6 +65,8 @@ class Op:
     """None: the query string is ignored."""
     body: type[BaseModel] | None = None
     """None: the handler reads the body itself, or there is none."""
+    reads_body: bool = True
+    """False: the handler reads the body itself although `body` is its model, for it comes in other forms too."""
     returns: type[BaseModel] | None = None
     status: int = 200
     media: str = "application/json"

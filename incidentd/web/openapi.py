@@ -24,6 +24,7 @@ _NAMED: Final = (
     "/api/v1/alerts",
     "/api/v1/heartbeats",
     "/api/v1/schedules",
+    "/api/v1/slo",
     "/calendars/",
     "/incidents/",
     "/badge/",

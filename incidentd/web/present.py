@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from incidentd.domain.at_source import AtSource
 from incidentd.domain.escalation import Escalation
-from incidentd.domain.figures import Row
 from incidentd.domain.incident import Incident
 from incidentd.domain.notification import AlertView, DeliveryState
 from incidentd.domain.runbook_steps import Progress
@@ -154,11 +153,6 @@ def entry_json(entry: StoredEntry) -> Json:
 def quarantined_json(item: QuarantinedAlert) -> Json:
     """An alert that was set aside."""
     return asdict(item)
-
-
-def row_json(row: Row) -> Json:
-    """The figures of one group."""
-    return asdict(row)
 
 
 def page_json(found: Sequence[T], limit: int, key: Callable[[T], int], show: Callable[[T], Json]) -> Json:

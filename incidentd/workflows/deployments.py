@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incidentd.domain.deployment import Deployment, Filed, Filing, file
-from incidentd.store import change_events, deployments
+from incidentd.domain.dora import FailureType, own_word
+from incidentd.domain.incident import Change
+from incidentd.store import change_events, deployments, incidents
 from incidentd.store.engine import Tx
+from incidentd.workflows.deployment_links import entry_of, unlinked
+from incidentd.workflows.ledger import Ledger
+from incidentd.workflows.rules import Rules
 
 TOLD_WITHIN = timedelta(hours=6)
 """A change event that could not be told by then is given up, were it only because its channel is gone."""
@@ -27,6 +33,53 @@ def record(tx: Tx, posted: Deployment, audience: Sequence[str], now: datetime) -
     if filed.finished_now:
         change_events.enqueue(tx, number, audience, now)
     return filed
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a post about a deployment."""
+
+    filed: Filed
+    changes: tuple[Change, ...]
+    """Incidents in whose timelines it stands now."""
+    failed: FailureType | None
+    """It counts as failed by its own word from now on, and did not before."""
+
+
+def take(
+    tx: Tx,
+    posted: Deployment,
+    audience: Sequence[str],
+    rules: Rules,
+    now: datetime,
+    *,
+    start_known: bool = True,
+) -> Taken:
+    """`record` a post, and note the deployment in the incidents that opened during it or soon after.
+
+    Without `start_known`, `posted.started_at` is only a guess, and an earlier post knows better.
+    """
+    if not start_known and (known := deployments.locked(tx, posted.source, posted.id)) is not None:
+        started = known.deployment.started_at
+        posted = replace(
+            posted, started_at=started if posted.finished_at is None else min(started, posted.finished_at)
+        )
+    filed = record(tx, posted, audience, now)
+    if filed.filing not in {Filing.NEW, Filing.UPDATED}:
+        return Taken(filed, (), None)
+    deployment = filed.deployment
+    outages, blamed = unlinked(tx, deployment, rules.blame)
+    failed = own_word(deployment) if filed.failed_now and not blamed else None
+    if not outages:
+        return Taken(filed, (), failed)
+    ledger = Ledger(rules, now)
+    found = {incident.id: incident for incident in incidents.by_ids(tx, [outage.id for outage in outages])}
+    for outage in outages:
+        entry = entry_of(deployment, outage, first=not blamed)
+        ledger.apply(Change(found[outage.id], entry))
+        blamed = True
+    ledger.save(tx)
+    return Taken(filed, tuple(ledger.changes), failed)
 
 
 def give_up_untold(tx: Tx, now: datetime) -> list[tuple[int, str]]:

@@ -12,6 +12,7 @@ from incidentd.store import incidents, outbox, proofs, runbooks, silences, timel
 from incidentd.store.engine import Tx
 from incidentd.store.outbox import NewDelivery
 from incidentd.store.runbooks import Attachment
+from incidentd.workflows import deployment_links
 from incidentd.workflows.digest import in_digest, once
 from incidentd.workflows.follow_ups import FollowUps
 from incidentd.workflows.rules import Rules
@@ -94,6 +95,8 @@ class Ledger:
 
     def save(self, tx: Tx) -> None:
         """Write everything."""
+        for near in deployment_links.of(tx, self.fresh.values(), self.rules.blame):
+            self.apply(Change(self.fresh[near.incident], near.entry))
         # Closed ones first: within one transaction too a group must never have two open incidents.
         incidents.save(tx, sorted(self.changed.values(), key=lambda incident: incident.open))
         incidents.add(tx, list(self.fresh.values()))

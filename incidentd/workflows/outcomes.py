@@ -7,10 +7,12 @@ from collections.abc import Iterable
 
 import structlog
 
+from incidentd.domain.dora import FailureType
 from incidentd.domain.figures import IncidentFacts, time_to_acknowledge, time_to_resolve
 from incidentd.domain.incident import Change, Entry, Incident, State
 from incidentd.domain.notification import Notice
 from incidentd.metrics import Metrics
+from incidentd.workflows.deployment_links import DEPLOYMENT
 
 _ESCALATION = frozenset({"escalated", "escalation_failed", "escalation_exhausted"})
 _FAULTS = frozenset({"escalation_failed", "escalation_exhausted", "escalation_stuck"})
@@ -43,6 +45,8 @@ class Outcomes:
                 self._escalated(change.entry)
             elif change.entry.kind.startswith("step_"):
                 self._metrics.runbook_steps.labels(str(change.entry.data["state"])).inc()
+            elif change.entry.kind == DEPLOYMENT and change.entry.data["failed_by_it"]:
+                self._deployment_failed(str(change.entry.data["environment"]))
             log.log(
                 logging.ERROR if change.entry.kind in _FAULTS else logging.INFO,
                 "incident",
@@ -77,6 +81,10 @@ class Outcomes:
             self._metrics.escalations_exhausted.labels(policy).inc()
         else:
             self._metrics.escalations.labels(policy, step).inc()
+
+    def _deployment_failed(self, environment: str) -> None:
+        where = self._metrics.environment(environment)
+        self._metrics.change_failures.labels(where, FailureType.INCIDENT.value).inc()
 
     def _resolved(self, incident: Incident) -> None:
         took = time_to_resolve(_facts(incident))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from incidentd.config import Config
 from incidentd.config.heartbeats import expected_of
 from incidentd.domain.alert import Alert
+from incidentd.domain.dora import Blame
 from incidentd.domain.drill import Plan
 from incidentd.domain.flapping import Flapping
 from incidentd.domain.heartbeat import Heartbeat
@@ -21,6 +22,7 @@ from incidentd.domain.routing import Route, RoutingDecision, decide
 from incidentd.domain.runbook_match import Choice, Shelf
 from incidentd.domain.severity import Severity, SeverityRules
 from incidentd.domain.silence import Policy as Silencing
+from incidentd.domain.slo import Objective
 from incidentd.domain.status_page.layout import NO_PAGE, Layout
 from incidentd.store.outbox import NewDelivery
 from incidentd.workflows.paging import Paging, paging_of
@@ -62,6 +64,9 @@ class Rules:
     runbooks: Shelf = field(default_factory=Shelf)
     layout: Layout = NO_PAGE
     """The public status page."""
+    blame: Blame = field(default_factory=Blame)
+    """Which deployments count, and when one is blamed for an incident."""
+    objectives: tuple[Objective, ...] = ()
 
     def is_heartbeat(self, alert: Alert) -> bool:
         """True for a dead-man's switch such as Watchdog."""
@@ -145,6 +150,8 @@ def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]], runbooks: S
         layout=config.status_page.layout(
             config.server.public_url, [user.name for user in config.users.values()]
         ),
+        blame=config.figures.blame,
+        objectives=tuple([each.objective for each in config.slo]),
     )
 
 

@@ -99,6 +99,8 @@ class Prometheus:
             f"--storage.tsdb.path={self.folder / 'data'}",
             f"--web.listen-address={self.url.removeprefix('http://')}",
             f"--web.external-url={self.url}/",
+            # What is found before Alertmanager is known is sent again at once, not after a minute.
+            "--rules.alert.resend-delay=1s",
         ]
         with (self.folder / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(

@@ -73,9 +73,11 @@ def test_reconciling_with_nobody_is_warned_about(tmp_path: Path) -> None:
     assert _warnings(tmp_path, text) == ["sources.a.reconcile: without alertmanagers there is nobody to ask"]
 
 
-def test_sections_of_later_versions_are_warned_about(tmp_path: Path) -> None:
-    text = "slo: [{name: api, objective: 99.9}]"
-    assert _warnings(tmp_path, text) == ["slo: accepted, but not acted upon by this version"]
+def test_a_monthly_report_over_a_channel_that_is_no_mail_is_warned_about(tmp_path: Path) -> None:
+    text = "figures: {monthly_report: {channel: console}}"
+    assert _warnings(tmp_path, text) == [
+        "figures.monthly_report.channel: console is of no kind email, so nothing is mailed"
+    ]
 
 
 def test_a_fallback_counts_as_told_and_texts_of_a_webhook_are_pointless(tmp_path: Path) -> None:

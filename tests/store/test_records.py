@@ -6,7 +6,17 @@ import pytest
 
 from incidentd.domain.incident import Entry, State
 from incidentd.domain.severity import Severity
-from incidentd.store import alert_views, alerts, incidents, quarantine, settings, timeline, timers, tokens
+from incidentd.store import (
+    alert_views,
+    alerts,
+    figures,
+    incidents,
+    quarantine,
+    settings,
+    timeline,
+    timers,
+    tokens,
+)
 from incidentd.store.engine import Store, Tx
 from incidentd.store.incidents import Search
 from incidentd.store.prepared import Ids
@@ -116,12 +126,12 @@ async def test_figures_are_made_of_what_was_opened_or_resolved_lately(store: Sto
         incident(3),
     ]
     await store.write(lambda tx: incidents.add(tx, rows))
-    facts = await store.read(lambda tx: incidents.facts_since(tx, NOW - DAY))
+    facts = await store.read(lambda tx: figures.facts_since(tx, NOW - DAY))
     assert sorted((f.service, f.resolved_at, f.ended_at) for f in facts if f.resolved_at) == [
         ("web", NOW, NOW)
     ]
     assert len(facts) == 2
-    assert len(await store.read(lambda tx: incidents.facts_since(tx, NOW - DAY, "web"))) == 1
+    assert len(await store.read(lambda tx: figures.facts_since(tx, NOW - DAY, "web"))) == 1
 
 
 async def test_alerts_are_shown_as_they_were_in_their_incident(store: Store) -> None:

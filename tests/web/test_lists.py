@@ -6,6 +6,7 @@ from incidentd.domain.notification import DeliveryState
 from incidentd.store import leases
 from incidentd.store.engine import Tx
 from incidentd.web import answers
+from incidentd.web.report import Report
 from tests.web.conftest import Daemon, alert
 
 
@@ -124,7 +125,7 @@ async def test_the_report_counts_and_measures(daemon: Daemon) -> None:
     await daemon.post("/api/v1/incidents/1/resolve", {"force": True})
     answer, report = await daemon.get("/api/v1/report?window=1w")
     assert answer.status == 200
-    answers.Report.model_validate(report)
+    Report.model_validate(report)
     assert report["window"] == "1w"
     assert report["from"] < report["to"]
     assert (report["total"]["opened"], report["total"]["resolved"]) == (2, 1)

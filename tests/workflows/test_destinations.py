@@ -10,7 +10,7 @@ from incidentd.domain.destination import Destination, after
 from incidentd.domain.incident import Change, Incident, State
 from incidentd.domain.notification import Outcome, Verdict
 from incidentd.domain.severity import Severity
-from incidentd.store import destinations, incidents, schema
+from incidentd.store import destinations, figures, schema
 from incidentd.workflows.destinations import PATIENCE, watch, watch_due
 from incidentd.workflows.rules import Rules
 from tests.workflows.world import RULES, World
@@ -215,5 +215,5 @@ def test_it_is_left_out_of_the_figures(world: World) -> None:
     world.minute = 10
     hears(world, "chat", OK)
     looks(world)
-    [fact] = world.write(lambda tx: incidents.facts_since(tx, world.now - timedelta(days=1)))
+    [fact] = world.write(lambda tx: figures.facts_since(tx, world.now - timedelta(days=1)))
     assert not fact.counts

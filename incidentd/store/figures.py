@@ -1,0 +1,127 @@
+"""What the figures are computed from. No drill is ever among it, and nothing about incidentd itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from incidentd.domain.dora import Outage
+from incidentd.domain.figures import IncidentFacts
+from incidentd.domain.incident import OURSELVES
+from incidentd.domain.notification import DeliveryClass
+from incidentd.domain.severity import Severity
+from incidentd.domain.slo import SOURCE as OBJECTIVES
+from incidentd.domain.slo import Spell
+from incidentd.domain.toil import Paged
+from incidentd.store import schema
+from incidentd.store.codec import instant, instant_or_none, loads, micros
+from incidentd.store.engine import Tx
+
+_i = schema.incidents.c
+_t = schema.timeline.c
+_d = schema.deliveries.c
+_REAL = sa.and_(_i.drill.is_(None), _i.source.not_in((OURSELVES, OBJECTIVES)))
+
+
+def outages(tx: Tx, since: datetime, services: Collection[str] | None = None) -> list[Outage]:
+    """Incidents that opened at `since` or later, of these services or of all that have one."""
+    query = sa.select(schema.incidents).where(_REAL, _i.opened_at >= micros(since), _i.service != "")
+    if services is not None:
+        query = query.where(_i.service.in_(sorted(services)))
+    return [
+        Outage(
+            row.id,
+            row.service,
+            Severity(row.severity),
+            _environment(row),
+            instant(row.opened_at),
+            _end(row),
+        )
+        for row in tx.conn.execute(query.order_by(_i.id))
+    ]
+
+
+def facts_since(tx: Tx, since: datetime, service: str | None = None) -> list[IncidentFacts]:
+    """What the figures are computed from: incidents that were open at `since` or later, burning budgets left out."""
+    query = sa.select(schema.incidents).where(
+        sa.or_(_i.resolved_at >= micros(since), _i.resolved_at.is_(None), _i.opened_at >= micros(since)),
+        _i.drill.is_(None),
+        _i.source != OBJECTIVES,
+    )
+    if service is not None:
+        query = query.where(_i.service == service)
+    return [_facts(row) for row in tx.conn.execute(query.order_by(_i.id))]
+
+
+def _facts(row: Any) -> IncidentFacts:
+    return IncidentFacts(
+        severity=row.severity,
+        service=row.service,
+        started_at=instant(row.started_at),
+        opened_at=instant(row.opened_at),
+        first_acknowledged_at=instant_or_none(row.first_acknowledged_at),
+        resolved_at=instant_or_none(row.resolved_at),
+        ended_at=instant_or_none(row.ended_at) if row.resolved_at is not None else None,
+        counts=bool(row.counts),
+        id=row.id,
+        title=row.title,
+        alertname=str(loads(row.labels).get("alertname") or ""),
+        reopened=row.reopen_count,
+        flapping=row.flapping_since is not None,
+        runbook=bool(row.runbook_url),
+    )
+
+
+def pages(tx: Tx, since: datetime, until: datetime, service: str | None = None) -> list[Paged]:
+    """Pages of real incidents that a vendor accepted for a person in that time, as far as retention has kept them."""
+    query = (
+        sa.select(_d.person, _d.sent_at)
+        .join(schema.incidents, _i.id == _d.incident_id)
+        .where(
+            _d["class"] == DeliveryClass.PAGE.value,
+            _d.person.is_not(None),
+            _d.sent_at > micros(since),
+            _d.sent_at <= micros(until),
+            _i.drill.is_(None),
+        )
+    )
+    if service is not None:
+        query = query.where(_i.service == service)
+    return [Paged(row.person, instant(row.sent_at)) for row in tx.conn.execute(query)]
+
+
+def linked(tx: Tx, incidents: Sequence[int], source: str, deployment: str) -> set[int]:
+    """Those of these incidents whose timeline names this deployment."""
+    if not incidents:
+        return set()
+    query = sa.select(_t.incident_id, _t.data).where(_t.incident_id.in_(incidents), _t.kind == "deployment")
+    found = [(number, loads(data)) for number, data in tx.conn.execute(query)]
+    return {n for n, data in found if (data.get("source"), data.get("deployment")) == (source, deployment)}
+
+
+def spells(tx: Tx, since: datetime, service: str) -> list[Spell]:
+    """Times of trouble of a service that lasted to `since` or longer, in the order they began."""
+    query = sa.select(schema.incidents).where(
+        _REAL,
+        _i.service == service,
+        sa.or_(_i.resolved_at.is_(None), _i.resolved_at >= micros(since)),
+    )
+    return [
+        Spell(row.id, Severity(row.severity), instant(row.started_at), _end(row))
+        for row in tx.conn.execute(query.order_by(_i.started_at, _i.id))
+    ]
+
+
+def _end(row: Any) -> datetime | None:
+    if row.resolved_at is None:
+        # A reopened incident may still carry the end of its earlier episode.
+        return None
+    return instant_or_none(row.ended_at) or instant(row.resolved_at)
+
+
+def _environment(row: Any) -> str:
+    labels = loads(row.labels)
+    return str(labels.get("environment") or labels.get("env") or "")
