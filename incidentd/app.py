@@ -18,6 +18,8 @@ from incidentd.config import Config, ConfigError, load
 from incidentd.delivery.worker import Worker
 from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
+from incidentd.jobs.anchors import Anchors
+from incidentd.jobs.auditing import Auditing
 from incidentd.jobs.chores import Chores
 from incidentd.jobs.journaling import Journaling
 from incidentd.jobs.reconciler import Reconciler
@@ -25,8 +27,9 @@ from incidentd.jobs.scheduler import Scheduler
 from incidentd.lifecycle import Lifecycle, StartError, at_once
 from incidentd.metrics import Metrics
 from incidentd.outlets import Outlets
+from incidentd.protection import protected
 from incidentd.sources.members import Members
-from incidentd.store import settings, tokens
+from incidentd.store import settings
 from incidentd.store.ballast import Ballast
 from incidentd.store.engine import Store, StoreUnavailableError
 from incidentd.store.filelock import FileLock
@@ -103,6 +106,7 @@ class Daemon:
         self._members = Members(self.clock)
         self._members.take(self.config)
         self._lifecycle.started("alertmanager clients", lambda seconds: self._members.aclose(seconds / 2))
+        await self._audit(http)
         self._build_worker()
         self._build_intake()
         self._build_scheduler()
@@ -127,16 +131,12 @@ class Daemon:
             self._ballast = Ballast(self.store.path)
             await asyncio.to_thread(self._ballast.ensure)
         self._lifecycle.started("database", lambda _: self.store.close())
-        result = await migrate(url)
-        if result.before != result.after:
-            log.info(
-                "schema_migrated", before=result.before, after=result.after, backup=str(result.backup or "")
-            )
+        self._migrated = await migrate(url)
         self.instance = await self.store.write(
             lambda tx: settings.get_or_create(tx, "instance", lambda: random_id()[:8])
         )
         await self._generate_secrets(self.config)
-        secret = await self.store.write(ack_secret)
+        secret = await self.store.write(lambda tx: ack_secret(tx, self.clock.now()))
         self._ack_links = AckLinks(secret, self.config.server.public_url)
 
     def _guard_file(self, path: Path) -> None:
@@ -150,20 +150,16 @@ class Daemon:
 
     async def _generate_secrets(self, config: Config) -> None:
         webhooks = [name for name, channel in config.channels.items() if channel.kind == "webhook"]
-        self._secrets = await self.store.write(lambda tx: webhook_secrets(tx, webhooks))
+        self._secrets = await self.store.write(lambda tx: webhook_secrets(tx, webhooks, self.clock.now()))
 
     async def _look_for_tokens(self, config: Config) -> None:
-        """Refuse to serve others without any token."""
-        stored = await self.store.read(tokens.all_tokens)
-        # A revoked token counts: revoking the last one must not open the door.
-        self.protected = bool(config.auth.tokens or stored)
-        server = self.config.server
-        if not server.loopback and not self.protected:
-            raise StartError(
-                f"server.host is {server.host}, which others can reach, and there is no token: anybody could "
-                "acknowledge incidents. Configure auth.tokens, or run `incidentd token create NAME --scope admin`, "
-                "or listen on 127.0.0.1"
-            )
+        self.protected = await protected(self.store, config, self.config.server)
+
+    async def _audit(self, http: HttpClient) -> None:
+        anchors = Anchors(lambda: self.config.audit.anchor, lambda: self._outlets.senders, http, self.metrics)
+        self.auditing = Auditing(self.store, self.clock, self.metrics, self.config, anchors)
+        await self.auditing.start(self.instance, self._migrated)
+        self._lifecycle.started("audit log", self.auditing.stop)
 
     def _build_worker(self) -> None:
         self.worker = Worker(
@@ -207,6 +203,8 @@ class Daemon:
             config_path=self._path,
             queued=lambda: self.intake.queued,
             ack_links=self._ack_links,
+            audit_key=self.auditing.key,
+            instance=self.instance,
         )
         self.intake.start()
         self._lifecycle.started("intake", lambda _: self.intake.stop())
@@ -238,7 +236,7 @@ class Daemon:
         context = self.context
         kept = Journaling(self.store, self.clock, context.journal, lambda: context.config, context.stopping)
         self._lifecycle.started("journal", kept.stop)
-        self.scheduler = Scheduler((*self.chores.jobs, self.reconciler.job, *kept.jobs))
+        self.scheduler = Scheduler((*self.chores.jobs, self.reconciler.job, *kept.jobs, *self.auditing.jobs))
         self._lifecycle.started("clockwork", lambda _: self.scheduler.stop())
 
     async def _serve(self) -> None:

@@ -217,6 +217,19 @@ class Metrics:
         # All of them from the start: an `increase()` over a series that begins at its first event misses it.
         self._events = {event: events.labels(event.value, level) for event, level in _EVENT_SEVERITY.items()}
         self._activities = {kind: activity.labels(kind.value) for kind in Activity}
+        self.refused: dict[str, int] = {}
+        """Security events by kind, for the audit log."""
+        self.audit_head = self._gauge(
+            "incidentd_audit_head", "Number of the audit log's newest signed entry."
+        )
+        self.audit_anchored = self._gauge(
+            "incidentd_audit_anchored",
+            "Number of the newest head that the place outside was told.",
+            ["place"],
+        )
+        self.audit_anchor_failures = self._counter(
+            "incidentd_audit_anchor_failures", "Heads that a place outside did not take.", ["place"]
+        )
         self.rate_limit_hits = self._counter(
             "rate_limit_hits", "Requests refused because a limit was reached.", ["endpoint"]
         )
@@ -239,6 +252,7 @@ class Metrics:
     def security_event(self, event: SecurityEvent) -> None:
         """Count one."""
         self._events[event].inc()
+        self.refused[event.value] = self.refused.get(event.value, 0) + 1
 
     def suspicious(self, activity: Activity) -> None:
         """Count one, and the security event that it is."""

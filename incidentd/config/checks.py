@@ -25,6 +25,12 @@ def broken_references(document: Document) -> Iterator[Problem]:
         yield from _unknown(document, (*path, "escalation"), route.get("escalation"), escalations, "policy")
     for index, name in enumerate(_list(_mapping(_mapping(raw).get("digest")).get("channels"))):
         yield from _unknown(document, ("digest", "channels", index), name, channels, "channel")
+    audit = _mapping(_mapping(raw).get("audit"))
+    mails = tuple(
+        n for n, c in _mapping(_mapping(raw).get("channels")).items() if _mapping(c).get("kind") == "email"
+    )
+    path = ("audit", "anchor", "email")
+    yield from _unknown(document, path, _mapping(audit.get("anchor")).get("email"), mails, "e-mail channel")
     for name, channel in _mapping(_mapping(raw).get("channels")).items():
         others = tuple(other for other in channels if other != name)
         for index, other in enumerate(_list(_mapping(channel).get("fallback"))):

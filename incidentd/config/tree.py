@@ -11,9 +11,10 @@ from pydantic import Field, JsonValue, model_validator
 
 from incidentd.channels.base import ChannelConfig, discover
 from incidentd.config.alerts import Grouping, SeverityMap, Source
+from incidentd.config.audit import Audit
 from incidentd.config.database import Database
-from incidentd.config.drills import DrillPlan
 from incidentd.config.digest import EMAIL, Digest
+from incidentd.config.drills import DrillPlan
 from incidentd.config.escalation import Acknowledgement, Escalation, SelfCheck
 from incidentd.config.heartbeats import Ping
 from incidentd.config.journal import Journal
@@ -96,6 +97,8 @@ class Config(Section):
     """How long things are kept."""
     journal: Journal = Journal()
     """The bodies of webhooks, kept for `incidentd replay`."""
+    audit: Audit = Audit()
+    """The log of who changed what, and what proves it."""
 
     @model_validator(mode="before")
     @classmethod

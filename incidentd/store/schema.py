@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from incidentd.store import deployment_tables
+from incidentd.store import deployment_tables, schema_audit  # noqa: F401 - the audit log's tables, by being imported
 from incidentd.store.schema_base import ID as _ID
 from incidentd.store.schema_base import MICROS as _MICROS
 from incidentd.store.schema_base import metadata as metadata  # noqa: PLC0414 - part of this module's interface

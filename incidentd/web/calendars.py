@@ -51,7 +51,8 @@ async def listed(call: Call) -> web.Response:
     context = call.desk.context
     secret = await context.store.read(known_calendar_secret)
     if secret is None:
-        secret = await context.store.write(calendar_secret)
+        now = context.clock.now()
+        secret = await context.store.write(lambda tx: calendar_secret(tx, now))
     base = context.config.server.public_url.rstrip("/")
     items = [
         {"kind": feed.kind.value, "name": feed.name, "url": f"{base}/calendars/{token(secret, feed)}.ics"}

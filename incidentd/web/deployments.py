@@ -121,7 +121,8 @@ async def post(call: Call) -> web.Response:
         finished_at=body.finished_at,
     )
     told = audience(context.config.channels, posted.service)
-    filed = await context.store.write(lambda tx: deployments.record(tx, posted, told, now))
+    actor = call.identity.actor
+    filed = await context.store.write(lambda tx: deployments.record(tx, posted, told, actor, now))
     known = filed.deployment
     if filed.filing is Filing.CONFLICT:
         detail = "another deployment has this id; of a known one only status and finished_at may change"

@@ -111,6 +111,8 @@ class Desk:
     """The document, made once."""
     bodies: ByteBudget = field(default_factory=ByteBudget)
     """Of alert webhooks."""
+    downloads: int = 0
+    """Exports of the audit log that are being fetched."""
     series: dict[tuple[Counter, str, str], Counter] = field(default_factory=dict)
     """Of alerts, by source and by status or reason: two sets of words that have none in common."""
     _headers: Headers = field(default_factory=Headers)

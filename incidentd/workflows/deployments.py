@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from incidentd.domain.deployment import Deployment, Filed, Filing, file
 from incidentd.store import change_events, deployments
 from incidentd.store.engine import Tx
+from incidentd.workflows import audit
 
 TOLD_WITHIN = timedelta(hours=6)
 """A change event that could not be told by then is given up, were it only because its channel is gone."""
 _TOO_LATE = "given up: its channel took nothing, or does not tell of deployments any more"
 
 
-def record(tx: Tx, posted: Deployment, audience: Sequence[str], now: datetime) -> Filed:
+def record(tx: Tx, posted: Deployment, audience: Sequence[str], actor: str, now: datetime) -> Filed:
     """Write what `posted` adds to what is known. `audience`: the channels that hear of it when it has ended, once."""
     known = deployments.locked(tx, posted.source, posted.id)
     filed = file(None if known is None else known.deployment, posted)
@@ -24,6 +25,9 @@ def record(tx: Tx, posted: Deployment, audience: Sequence[str], now: datetime) -
         number = known.number
         if filed.filing is Filing.UPDATED:
             deployments.update(tx, number, filed.deployment)
+    if known is None or filed.filing is Filing.UPDATED:
+        data = {"service": posted.service, "environment": posted.environment, "version": posted.version}
+        audit.note(tx, now, actor, "deployment.recorded", f"deployment:{number}", data)
     if filed.finished_now:
         change_events.enqueue(tx, number, audience, now)
     return filed
