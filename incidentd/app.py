@@ -15,17 +15,20 @@ from incidentd import sockets
 from incidentd.channels.base import ChannelEnv
 from incidentd.channels.http import HttpClient
 from incidentd.clock import Clock, SystemClock, random_id
-from incidentd.clockwork import Clockwork
+from incidentd.clockwork import Clockwork, Parts
 from incidentd.config import Config, ConfigError, load
 from incidentd.delivery.worker import Worker
 from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
+from incidentd.jobs.anchors import Anchors
+from incidentd.jobs.auditing import Auditing
 from incidentd.lifecycle import Lifecycle, StartError, at_once
 from incidentd.metrics import Metrics
 from incidentd.outlets import Outlets
+from incidentd.protection import protected
 from incidentd.runbooks.library import Library
 from incidentd.sources.members import Members
-from incidentd.store import settings, tokens
+from incidentd.store import settings
 from incidentd.store.ballast import Ballast
 from incidentd.store.engine import Store, StoreUnavailableError
 from incidentd.store.filelock import FileLock
@@ -106,6 +109,7 @@ class Daemon:
         await self.library.refresh()
         self._members = Members(self.clock)
         self._members.take(self.config)
+        await self._audit(http)
         self._build_worker()
         self._build_intake()
         self._build_clockwork()
@@ -130,16 +134,12 @@ class Daemon:
             self._ballast = Ballast(self.store.path)
             await asyncio.to_thread(self._ballast.ensure)
         self._lifecycle.started("database", lambda _: self.store.close())
-        result = await migrate(url)
-        if result.before != result.after:
-            log.info(
-                "schema_migrated", before=result.before, after=result.after, backup=str(result.backup or "")
-            )
+        self._migrated = await migrate(url)
         self.instance = await self.store.write(
             lambda tx: settings.get_or_create(tx, "instance", lambda: random_id()[:8])
         )
         await self._generate_secrets(self.config)
-        secret = await self.store.write(ack_secret)
+        secret = await self.store.write(lambda tx: ack_secret(tx, self.clock.now()))
         self._ack_links = AckLinks(secret, self.config.server.public_url)
 
     def _guard_file(self, path: Path) -> None:
@@ -153,20 +153,16 @@ class Daemon:
 
     async def _generate_secrets(self, config: Config) -> None:
         webhooks = [name for name, channel in config.channels.items() if channel.kind == "webhook"]
-        self._secrets = await self.store.write(lambda tx: webhook_secrets(tx, webhooks))
+        self._secrets = await self.store.write(lambda tx: webhook_secrets(tx, webhooks, self.clock.now()))
 
     async def _look_for_tokens(self, config: Config) -> None:
-        """Refuse to serve others without any token."""
-        stored = await self.store.read(tokens.all_tokens)
-        # A revoked token counts: revoking the last one must not open the door.
-        self.protected = bool(config.auth.tokens or stored)
-        server = self.config.server
-        if not server.loopback and not self.protected:
-            raise StartError(
-                f"server.host is {server.host}, which others can reach, and there is no token: anybody could "
-                "acknowledge incidents. Configure auth.tokens, or run `incidentd token create NAME --scope admin`, "
-                "or listen on 127.0.0.1"
-            )
+        self.protected = await protected(self.store, config, self.config.server)
+
+    async def _audit(self, http: HttpClient) -> None:
+        anchors = Anchors(lambda: self.config.audit.anchor, lambda: self._outlets.senders, http, self.metrics)
+        self.auditing = Auditing(self.store, self.clock, self.metrics, self.config, anchors)
+        await self.auditing.start(self.instance, self._migrated)
+        self._lifecycle.started("audit log", self.auditing.stop)
 
     def _build_worker(self) -> None:
         self.worker = Worker(
@@ -211,22 +207,24 @@ class Daemon:
             queued=lambda: self.intake.queued,
             ack_links=self._ack_links,
             library=self.library,
+            audit_key=self.auditing.key,
+            instance=self.instance,
         )
         self.intake.start()
         self._lifecycle.started("intake", lambda _: self.intake.stop())
 
     def _build_clockwork(self) -> None:
-        self.clockwork = Clockwork(
-            self.context,
-            self.intake,
-            self._members,
-            self._http,
-            self._env,
-            self._ballast,
-            self._lifecycle,
-            self._take_calendars,
-            self.read_runbooks,
+        parts = Parts(
+            intake=self.intake,
+            members=self._members,
+            http=self._http,
+            env=self._env,
+            ballast=self._ballast,
+            auditing=self.auditing,
+            take_calendars=self._take_calendars,
+            read_runbooks=self.read_runbooks,
         )
+        self.clockwork = Clockwork(self.context, parts, self._lifecycle)
 
     async def _serve(self) -> None:
         # A part of the time for requests to end by themselves; aiohttp waits the same again after cancelling them.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from incidentd.channels.base import ChannelEnv
 from incidentd.channels.http import HttpClient
+from incidentd.jobs.auditing import Auditing
 from incidentd.jobs.calendars import CalendarReader
 from incidentd.jobs.chores import Chores
 from incidentd.jobs.journaling import Journaling
@@ -22,21 +24,24 @@ from incidentd.web.context import Context
 from incidentd.workflows.intake import GroupCommit
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the jobs need besides the daemon's context."""
+
+    intake: GroupCommit
+    members: Members
+    http: HttpClient
+    env: ChannelEnv
+    ballast: Ballast | None
+    auditing: Auditing
+    take_calendars: Callable[[], Awaitable[None]]
+    read_runbooks: Callable[[], Awaitable[None]]
+
+
 class Clockwork:
     """All jobs of one daemon, ready to start; `lifecycle` stops them."""
 
-    def __init__(
-        self,
-        context: Context,
-        intake: GroupCommit,
-        members: Members,
-        http: HttpClient,
-        env: ChannelEnv,
-        ballast: Ballast | None,
-        lifecycle: Lifecycle,
-        take_calendars: Callable[[], Awaitable[None]],
-        read_runbooks: Callable[[], Awaitable[None]],
-    ) -> None:
+    def __init__(self, context: Context, parts: Parts, lifecycle: Lifecycle) -> None:
         store, clock, metrics = context.store, context.clock, context.metrics
         self.chores = Chores(
             store=store,
@@ -45,23 +50,25 @@ class Clockwork:
             config=lambda: context.config,
             changed=context.changed,
             stopping=context.stopping,
-            ballast=ballast,
+            ballast=parts.ballast,
             metrics=metrics,
             http=context.http,
-            read_runbooks=read_runbooks,
+            read_runbooks=parts.read_runbooks,
         )
-        asking = (store, clock, lambda: context.rules, lambda: members.of)
-        reconciler = Reconciler(*asking, intake, context.changed, metrics, context.heard)
+        asking = (store, clock, lambda: context.rules, lambda: parts.members.of)
+        reconciler = Reconciler(*asking, parts.intake, context.changed, metrics, context.heard)
         lifecycle.started("reconciler", lambda _: reconciler.stop())
         silencer = Silencer(*asking, context.changed)
         lifecycle.started("silences", silencer.stop)
         kept = Journaling(store, clock, context.journal, lambda: context.config, context.stopping)
         lifecycle.started("journal", kept.stop)
-        self.calendars = CalendarReader(store, clock, http, lambda: context.config, metrics, take_calendars)
+        self.calendars = CalendarReader(
+            store, clock, parts.http, lambda: context.config, metrics, parts.take_calendars
+        )
         pages = StatusPages(store, clock, lambda: context.rules, context.changed, context.stopping.is_set)
-        figures = (*_watching(context).jobs, *Mailing(store, clock, lambda: context.config, env).jobs)
+        figures = (*_watching(context).jobs, *Mailing(store, clock, lambda: context.config, parts.env).jobs)
         regular = (*self.chores.jobs, reconciler.job, silencer.job, *kept.jobs, *self.calendars.jobs)
-        jobs = (*regular, *pages.jobs, *figures)
+        jobs = (*regular, *pages.jobs, *figures, *parts.auditing.jobs)
         self._scheduler = Scheduler(jobs)
         lifecycle.started("clockwork", lambda _: self._scheduler.stop())
 

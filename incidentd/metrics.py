@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
+
+from incidentd.security_events import EVENT_OF, EVENT_SEVERITY, Activity, SecurityEvent
 
 MAX_SERVICES = 200
 """Distinct `service` values before further ones are counted as ``other``: services come from alert labels."""
@@ -25,64 +26,6 @@ _LEAD = (900.0, 3600.0, 14400.0, 28800.0, 86400.0, 259200.0, 604800.0, 1209600.0
 _RESPONSE = (60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0)
 
 
-class SecurityEvent(StrEnum):
-    """What was refused for the sake of safety."""
-
-    AUTH_FAIL = "auth_fail"
-    """No credentials, or none that are valid."""
-    FORBIDDEN = "forbidden"
-    """A valid token without the scope it needed, or somebody in chat who is no user."""
-    SIG_FAIL = "sig_fail"
-    """A vendor's call-back whose signature or time stamp is wrong, or an acknowledge link that is not ours."""
-    REPLAY = "replay"
-    """A vendor's call-back that came before."""
-    CSRF = "csrf"
-    """Without tokens: what a web page or a proxy could have sent for somebody else."""
-    FRAMING = "framing"
-    """No legal HTTP."""
-    OVERSIZE = "oversize"
-    SLOW = "slow"
-    """A body that came too slowly."""
-    RATE_LIMITED = "rate_limited"
-    """A limit was reached."""
-
-
-_EVENT_SEVERITY = {
-    SecurityEvent.AUTH_FAIL: "warning",
-    SecurityEvent.FORBIDDEN: "warning",
-    SecurityEvent.SIG_FAIL: "warning",
-    SecurityEvent.REPLAY: "warning",
-    SecurityEvent.CSRF: "warning",
-    SecurityEvent.FRAMING: "info",
-    SecurityEvent.OVERSIZE: "info",
-    SecurityEvent.SLOW: "info",
-    SecurityEvent.RATE_LIMITED: "info",
-}
-
-
-class Activity(StrEnum):
-    """Requests that an honest client does not send."""
-
-    FOREIGN_HOST = "foreign_host"
-    """Without tokens: a Host that is not this machine, as a rebound name in a browser sends it."""
-    FOREIGN_CLIENT = "foreign_client"
-    CROSS_SITE = "cross_site"
-    FORWARDED = "forwarded"
-    """Without tokens: through a proxy."""
-    FRAMING = "framing"
-    SLOW_BODY = "slow_body"
-
-
-_EVENT_OF = {
-    Activity.FOREIGN_HOST: SecurityEvent.CSRF,
-    Activity.FOREIGN_CLIENT: SecurityEvent.CSRF,
-    Activity.CROSS_SITE: SecurityEvent.CSRF,
-    Activity.FORWARDED: SecurityEvent.CSRF,
-    Activity.FRAMING: SecurityEvent.FRAMING,
-    Activity.SLOW_BODY: SecurityEvent.SLOW,
-}
-
-
 class Metrics:
     """The daemon's own figures."""
 
@@ -93,6 +36,8 @@ class Metrics:
         self._environments: set[str] = set()
         self._intake()
         self._incidents()
+        self._runbooks()
+        self._deployments()
         self._deliveries()
         self._http()
         self._calendars()
@@ -172,6 +117,7 @@ class Metrics:
             "mttr_seconds", "Alert start to end; the type is the severity.", _RESPONSE, ["incident_type"]
         )
 
+    def _runbooks(self) -> None:
         self.runbooks = self._gauge("incidentd_runbooks", "Runbooks in force.")
         self.runbook_errors = self._gauge("incidentd_runbook_errors", "Runbook files that are refused now.")
         self.runbook_attached = self._counter(
@@ -184,6 +130,7 @@ class Metrics:
         )
         self.runbook_steps = self._counter("incidentd_runbook_steps", "Steps moved to a state.", ["state"])
 
+    def _deployments(self) -> None:
         # A name that dashboards know.
         self.deployments = self._counter(
             "deployment_frequency", "Deployments that ended.", ["environment", "status"]
@@ -246,8 +193,21 @@ class Metrics:
             "suspicious_activity", "Requests that an honest client does not send.", ["activity_type"]
         )
         # All of them from the start: an `increase()` over a series that begins at its first event misses it.
-        self._events = {event: events.labels(event.value, level) for event, level in _EVENT_SEVERITY.items()}
+        self._events = {event: events.labels(event.value, level) for event, level in EVENT_SEVERITY.items()}
         self._activities = {kind: activity.labels(kind.value) for kind in Activity}
+        self.refused: dict[str, int] = {}
+        """Security events by kind, for the audit log."""
+        self.audit_head = self._gauge(
+            "incidentd_audit_head", "Number of the audit log's newest signed entry."
+        )
+        self.audit_anchored = self._gauge(
+            "incidentd_audit_anchored",
+            "Number of the newest head that the place outside was told.",
+            ["place"],
+        )
+        self.audit_anchor_failures = self._counter(
+            "incidentd_audit_anchor_failures", "Heads that a place outside did not take.", ["place"]
+        )
         self.rate_limit_hits = self._counter(
             "rate_limit_hits", "Requests refused because a limit was reached.", ["endpoint"]
         )
@@ -288,11 +248,12 @@ class Metrics:
     def security_event(self, event: SecurityEvent) -> None:
         """Count one."""
         self._events[event].inc()
+        self.refused[event.value] = self.refused.get(event.value, 0) + 1
 
     def suspicious(self, activity: Activity) -> None:
         """Count one, and the security event that it is."""
         self._activities[activity].inc()
-        self.security_event(_EVENT_OF[activity])
+        self.security_event(EVENT_OF[activity])
 
     def service(self, name: str) -> str:
         """`name` as a label value: bounded in number, cut in length."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +18,7 @@ from incidentd.channels.base import Channel, ChannelConfig, ChannelEnv, Rate
 from incidentd.channels.email_parts import address, mail
 from incidentd.channels.smtp import Dialogue, Letter, Relay, Reply, Stage, converse
 from incidentd.channels.tasks import LateError, Tasks
+from incidentd.clock import random_id
 from incidentd.domain.notification import DeliveryClass, Message, Outcome, Verdict
 from incidentd.fields import Duration, Secret
 
@@ -203,6 +206,20 @@ class EmailSender:
         content["From"] = address(self.config.sender)
         letter = Letter(address(self.config.sender).addr_spec, to, content.as_bytes())
         return judge(await self._converse(letter))
+
+    async def write(self, subject: str, text: str) -> list[Outcome]:
+        """Hand a plain letter about no incident to each mailbox; what came of each."""
+        outcomes = []
+        for mailbox_ in self.targets:
+            letter = EmailMessage(policy=SMTP)
+            letter["From"], letter["To"], letter["Subject"] = address(self.config.sender), mailbox_, subject
+            letter["Date"] = format_datetime(self.env.clock.now())
+            letter["Message-ID"] = f"<{random_id()}@{self.env.domain}>"
+            letter["Auto-Submitted"] = "auto-generated"
+            letter.set_content(text, cte="quoted-printable")
+            sender = address(self.config.sender).addr_spec
+            outcomes.append(judge(await self._converse(Letter(sender, mailbox_, letter.as_bytes()))))
+        return outcomes
 
     async def probe(self) -> Outcome:
         """Connect and log in, nothing more."""

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from incidentd.cli.common import fail, load_or_fail, with_store
+from incidentd.cli.common import fail, load_or_fail, note_migration, with_store
 from incidentd.cli.main import config_option
 
 if TYPE_CHECKING:
     from incidentd.config import Config
     from incidentd.outlets import Outlets
     from incidentd.store.engine import Store
+    from incidentd.store.migrate import MigrationResult
 
 
 @click.command("check-config")
@@ -52,11 +53,10 @@ def config_schema() -> None:
 def migrate(config_path: Path) -> None:
     """Bring the database's schema up to date. `serve` does it at every start; this does it ahead of a roll-out."""
     from incidentd.store.errors import StoreUnavailableError
-    from incidentd.store.migrate import migrate as run
 
     config = load_or_fail(config_path).config
     try:
-        result = asyncio.run(run(config.database.url.get_secret_value()))
+        result = asyncio.run(_migrated(config))
     except StoreUnavailableError as error:
         fail(str(error))
     before = result.before or "empty"
@@ -65,6 +65,19 @@ def migrate(config_path: Path) -> None:
         if before == result.after
         else f"schema {before} -> {result.after}"
     )
+
+
+async def _migrated(config: Config) -> MigrationResult:
+    from incidentd.store.engine import Store
+    from incidentd.store.migrate import migrate as run
+
+    result = await run(config.database.url.get_secret_value())
+    store = Store(config.database.url.get_secret_value())
+    try:
+        await note_migration(store, result)
+    finally:
+        await store.close()
+    return result
 
 
 @click.command()
@@ -112,14 +125,17 @@ def _listed(name: str, kind: str, outlets: Outlets, secrets: Mapping[str, str]) 
 
 
 async def _generated(store: Store, config: Config) -> dict[str, str]:
+    from incidentd.clock import SystemClock
     from incidentd.workflows.secrets import webhook_secrets
+
+    now = SystemClock().now()
 
     names = [
         name
         for name, channel in config.channels.items()
         if channel.kind == "webhook" and not getattr(channel, "secret", None)
     ]
-    return await store.write(lambda tx: webhook_secrets(tx, names))
+    return await store.write(lambda tx: webhook_secrets(tx, names, now))
 
 
 @click.command("check-database")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -184,14 +185,15 @@ def discard(session: Session, /, *, code: str) -> None:
 
 def _read(given: dict[str, Any]) -> dict[str, Any]:
     if given["body"] == "-":
-        return {**given, "body": click.get_text_stream("stdin").read().strip()}
+        return {**given, "body": sys.stdin.read().strip()}
     return given
 
 
 def _said(given: dict[str, Any]) -> dict[str, Any]:
     said = {key: value for key, value in given.items() if value not in (None, False, ())}
     if "components" in said:
-        said["components"] = dict([_component(text) for text in said["components"]])
+        components: tuple[str, ...] = said["components"]
+        said["components"] = dict([_component(text) for text in components])
     return said
 
 

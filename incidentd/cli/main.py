@@ -22,6 +22,7 @@ _COMMANDS = {
     "check-database": "admin",
     "healthcheck": "healthcheck",
     "token": "token",
+    "audit": "audit",
     "route-test": "route_test",
     "replay": "replay",
     "drill": "ctl_drill",

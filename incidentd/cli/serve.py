@@ -51,7 +51,7 @@ async def _serve(loaded: LoadedConfig, path: Path, host: str | None, port: int |
         click.echo(f"warning: {warning}", err=True)
     daemon = Daemon(config, path)
     stop = asyncio.Event()
-    _on_signals(daemon, stop)
+    _on_signals(daemon, path, stop)
     try:
         await daemon.start()
     except (StartError, StoreUnavailableError) as error:
@@ -74,12 +74,24 @@ def _at(config: Config, host: str | None, port: int | None) -> Config:
         raise click.BadParameter(f"{host} {why}", param_hint="--host") from None
 
 
-def _on_signals(daemon: Daemon, stop: asyncio.Event) -> None:
+async def _reload(daemon: Daemon, path: Path) -> None:
+    from incidentd.domain.incident import OURSELVES
+    from incidentd.store.errors import StoreUnavailableError
+    from incidentd.workflows.audit import reloaded
+
+    problems = await daemon.reload()
+    try:
+        await reloaded(daemon.store, path, OURSELVES, problems, daemon.clock.now())
+    except StoreUnavailableError as error:
+        click.echo(f"incidentd: the reload is not in the audit log: {error}", err=True)
+
+
+def _on_signals(daemon: Daemon, path: Path, stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
-    reloads: set[asyncio.Task[list[str]]] = set()
+    reloads: set[asyncio.Task[None]] = set()
 
     def reload() -> None:
-        task = asyncio.ensure_future(daemon.reload())
+        task = asyncio.ensure_future(_reload(daemon, path))
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from incidentd.cli.common import fail, load_or_fail, with_store
+from incidentd.cli.common import fail, load_or_fail, operator, with_store
 from incidentd.cli.main import config_option
 
 if TYPE_CHECKING:
@@ -45,17 +45,17 @@ def create(
     respond  acknowledge, resolve, note, ...    admin    all of it, and reload
     """
     from incidentd.clock import SystemClock
-    from incidentd.store import tokens
+    from incidentd.workflows.tokens import create as store_token
     from incidentd.workflows.tokens import new_token
 
     _check_name(name)
     config = load_or_fail(config_path).config
     if source is not None and source not in config.sources:
         fail(f"--source {source} is not configured; configured: {', '.join(config.sources)}")
-    now = SystemClock().now()
+    now, actor = SystemClock().now(), operator()
     lifetime = _lifetime(expires)
     secret, stored = new_token(name, scopes, source, now + lifetime if lifetime else None, now)
-    if not _write(config, lambda tx: tokens.add(tx, stored)):
+    if not _write(config, lambda tx: store_token(tx, stored, actor)):
         fail(
             f"a token named {name} exists; revoke it first, or choose another name (two at a time make rotation easy)"
         )
@@ -79,10 +79,10 @@ def list_tokens(config_path: Path) -> None:
 def revoke(name: str, config_path: Path) -> None:
     """Make the token called NAME worthless; running daemons notice within 5 seconds."""
     from incidentd.clock import SystemClock
-    from incidentd.store import tokens
+    from incidentd.workflows.tokens import revoke as end_token
 
-    now = SystemClock().now()
-    if not _write(load_or_fail(config_path).config, lambda tx: tokens.revoke(tx, name, now)):
+    now, actor = SystemClock().now(), operator()
+    if not _write(load_or_fail(config_path).config, lambda tx: end_token(tx, name, actor, now)):
         fail(f"there is no token named {name} in force; see `incidentd token list`")
     click.echo(f"revoked {name}")
 

@@ -29,6 +29,12 @@ def broken_references(document: Document) -> Iterator[Problem]:
     report = _mapping(_mapping(_mapping(raw).get("figures")).get("monthly_report"))
     place = ("figures", "monthly_report", "channel")
     yield from _unknown(document, place, report.get("channel"), channels, "channel")
+    audit = _mapping(_mapping(raw).get("audit"))
+    mails = tuple(
+        n for n, c in _mapping(_mapping(raw).get("channels")).items() if _mapping(c).get("kind") == "email"
+    )
+    path = ("audit", "anchor", "email")
+    yield from _unknown(document, path, _mapping(audit.get("anchor")).get("email"), mails, "e-mail channel")
     for name, channel in _mapping(_mapping(raw).get("channels")).items():
         others = tuple(other for other in channels if other != name)
         for index, other in enumerate(_list(_mapping(channel).get("fallback"))):

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from incidentd.channels.base import ChannelConfig, discover
 from incidentd.config.alerts import Grouping, SeverityMap, Source
+from incidentd.config.audit import Audit
 from incidentd.config.calendars import asked
 from incidentd.config.database import Database
 from incidentd.config.digest import EMAIL, Digest
@@ -102,6 +103,8 @@ class Config(Section):
     journal: Journal = Journal()
     """The bodies of webhooks, kept for `incidentd replay`."""
     _said: Said = PrivateAttr(default_factory=dict)
+    audit: Audit = Audit()
+    """The log of who changed what, and what proves it."""
 
     @model_validator(mode="before")
     @classmethod

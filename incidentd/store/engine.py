@@ -22,7 +22,7 @@ import concurrent.futures
 import contextlib
 import sqlite3
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,6 +61,15 @@ class Tx:
     postgresql: bool
     driver: sqlite3.Connection | None = None
     """The same transaction without SQLAlchemy around it, for `Prepared`; only of SQLite's writer."""
+    endings: list[Callable[[Tx], None]] = field(default_factory=list)
+    """What is done last, right before the commit: for what everybody locks. They add no further ones."""
+
+    def run(self, work: Callable[[Tx], T]) -> T:
+        """Do `work`, then what it left for the end."""
+        result = work(self)
+        for ending in self.endings:
+            ending(self)
+        return result
 
 
 class Store:
@@ -170,7 +179,7 @@ class Store:
                 self._connection = self._writer.connect()
             with self._connection.begin():
                 driver: Any = self._connection.connection.driver_connection
-                return work(Tx(self._connection, postgresql=False, driver=driver))
+                return Tx(self._connection, postgresql=False, driver=driver).run(work)
         except (DBAPIError, PendingRollbackError):
             # After an I/O error the connection's view is worthless: start from a fresh one.
             self._drop_connection()
@@ -188,7 +197,7 @@ class Store:
             try:
                 with translated():
                     async with self._engine.begin() as connection:
-                        return await connection.run_sync(lambda conn: work(Tx(conn, postgresql=True)))
+                        return await connection.run_sync(lambda conn: Tx(conn, postgresql=True).run(work))
             except ConflictError as conflict:
                 if attempt == _RETRIES:
                     # Five times in a row is no race: these values are there already.

@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidentd.domain.notification import DeliveryState
-from incidentd.store import incidents, schema
+from incidentd.store import incidents, schema, schema_runbooks
 from incidentd.store.codec import micros
 from incidentd.store.engine import Tx
 
@@ -67,8 +67,8 @@ def delete_incidents(tx: Tx, resolved_before: datetime, batch: int) -> int:
         schema.references,
         schema.occurrences,
         schema.escalations,
-        schema.schema_runbooks.incident_runbooks,
-        schema.schema_runbooks.runbook_steps,
+        schema_runbooks.incident_runbooks,
+        schema_runbooks.runbook_steps,
     ):
         tx.conn.execute(sa.delete(table).where(table.c.incident_id.in_(ids)))
     _delete_ended_without_occurrences(tx, members)

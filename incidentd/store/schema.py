@@ -19,8 +19,12 @@ from sqlalchemy import (
     text,
 )
 
-from incidentd.store import deployment_tables
-from incidentd.store import schema_runbooks as schema_runbooks  # noqa: PLC0414 - its tables belong to the metadata
+from incidentd.store import (  # noqa: F401 - some tables belong to the metadata by being imported
+    deployment_tables,
+    schema_audit,
+    schema_runbooks,
+)
+from incidentd.store.schema_access import tokens as tokens  # noqa: PLC0414 - part of this module's interface
 from incidentd.store.schema_base import ID as _ID
 from incidentd.store.schema_base import MICROS as _MICROS
 from incidentd.store.schema_base import metadata as metadata  # noqa: PLC0414 - part of this module's interface
@@ -275,19 +279,6 @@ quarantine = Table(
     Column("reason", Text, nullable=False),
     Column("alert", Text, nullable=False),
     sqlite_autoincrement=True,
-)
-
-tokens = Table(
-    "tokens",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("hash", Text, nullable=False, unique=True),
-    Column("scopes", Text, nullable=False),
-    Column("source", Text),
-    Column("created_at", _MICROS, nullable=False),
-    Column("expires_at", _MICROS),
-    Column("last_used_at", _MICROS),
-    Column("revoked_at", _MICROS),
 )
 
 settings = Table(

@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, Template
 from incidentd.channels.words import tidy, when
 from incidentd.domain.ack_link import AckLink, Standing
 from incidentd.domain.incident import MACHINES, Incident
-from incidentd.metrics import SecurityEvent
+from incidentd.security_events import SecurityEvent
 from incidentd.store.engine import StoreUnavailableError
 from incidentd.web.body import ByteBudget, read_body
 from incidentd.web.desk import ACTOR

@@ -22,7 +22,7 @@ from aiohttp import web
 from prometheus_client import Counter
 
 from incidentd.config import Config, Scope
-from incidentd.metrics import SecurityEvent
+from incidentd.security_events import SecurityEvent
 from incidentd.store import tokens as token_store
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError
 from incidentd.store.tokens import StoredToken

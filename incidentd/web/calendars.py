@@ -15,7 +15,7 @@ from incidentd.config import Config
 from incidentd.config.ical import HINT
 from incidentd.domain.schedule import Schedule, Shift, on_duty, shifts
 from incidentd.domain.schedule_feed import Feed, FeedKind, feed_of, feeds, token
-from incidentd.metrics import SecurityEvent
+from incidentd.security_events import SecurityEvent
 from incidentd.store import overrides
 from incidentd.store.engine import Tx
 from incidentd.web.answers import Answer
@@ -51,7 +51,8 @@ async def listed(call: Call) -> web.Response:
     context = call.desk.context
     secret = await context.store.read(known_calendar_secret)
     if secret is None:
-        secret = await context.store.write(calendar_secret)
+        now = context.clock.now()
+        secret = await context.store.write(lambda tx: calendar_secret(tx, now))
     base = context.config.server.public_url.rstrip("/")
     items = [
         {"kind": feed.kind.value, "name": feed.name, "url": f"{base}/calendars/{token(secret, feed)}.ics"}

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from incidentd.audit.keys import SigningKey
 from incidentd.channels.base import Http
 from incidentd.clock import Clock
 from incidentd.config import Config
@@ -93,6 +94,10 @@ class Context:
     """What Prometheus last said of the objectives."""
     ack_links: AckLinks | None = None
     """Checks the links that acknowledge from a mail; None refuses them all."""
+    audit_key: SigningKey | None = None
+    """Signs exports of the audit log; None refuses them."""
+    instance: str = ""
+    """The name of this daemon, or of its replicas together."""
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

@@ -9,6 +9,7 @@ from incidentd.web.models import DeliveryQuery
 from incidentd.web.op import Call
 from incidentd.web.present import delivery_json, page_json
 from incidentd.web.problems import Problem, not_found
+from incidentd.workflows import audit
 from incidentd.workflows.respond import retry_delivery
 
 
@@ -55,7 +56,11 @@ async def retry(call: Call) -> web.Response:
 
 async def reload(call: Call) -> web.Response:
     """Read the configuration again; a bad one is refused and the running one stays."""
-    problems = await call.desk.context.reload()
+    context = call.desk.context
+    problems = await context.reload()
+    await audit.reloaded(
+        context.store, context.config_path, call.identity.actor, problems, context.clock.now()
+    )
     if problems:
         places = [{"at": "", "detail": problem} for problem in problems]
         raise Problem(422, "the configuration is refused; the running one stays", members={"errors": places})

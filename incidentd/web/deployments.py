@@ -137,8 +137,11 @@ async def post(call: Call) -> web.Response:
         finished_at=body.finished_at,
     )
     hearing = audience(context.config.channels, posted.service)
+    actor = call.identity.actor
     taken = await context.store.write(
-        lambda tx: deployments.take(tx, posted, hearing, context.rules, now, start_known=event.start_known)
+        lambda tx: deployments.take(
+            tx, posted, hearing, context.rules, actor, now, start_known=event.start_known
+        )
     )
     filed, known = taken.filed, taken.filed.deployment
     if filed.filing is Filing.CONFLICT:

@@ -12,7 +12,8 @@ from multidict import CIMultiDict
 from prometheus_client import Counter, Histogram
 
 from incidentd.clock import Clock
-from incidentd.metrics import Activity, Metrics, SecurityEvent
+from incidentd.metrics import Metrics
+from incidentd.security_events import Activity, SecurityEvent
 from incidentd.web.auth import Authenticator
 from incidentd.web.body import ByteBudget
 from incidentd.web.context import Context
@@ -111,6 +112,8 @@ class Desk:
     """The document, made once."""
     bodies: ByteBudget = field(default_factory=ByteBudget)
     """Of alert webhooks."""
+    downloads: int = 0
+    """Exports of the audit log that are being fetched."""
     series: dict[tuple[Counter, str, str], Counter] = field(default_factory=dict)
     """Of alerts, by source and by status or reason: two sets of words that have none in common."""
     _headers: Headers = field(default_factory=Headers)

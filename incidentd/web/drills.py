@@ -26,6 +26,7 @@ from incidentd.web.context import Context
 from incidentd.web.op import Call, Op
 from incidentd.web.present import page_json
 from incidentd.web.problems import Problem, not_found
+from incidentd.workflows import drills as workflow
 from incidentd.workflows.drills import Shown, show
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -141,7 +142,7 @@ async def ask(call: Call) -> web.Response:
         registered_at=now,
         deadline_at=now + body.wait,
     )
-    await context.store.write(lambda tx: store.add(tx, drill))
+    await context.store.write(lambda tx: workflow.ask(tx, drill))
     shown = await context.store.read(lambda tx: show(tx, drill, now))
     return call.answer(_json(shown, now), 201, location=f"/api/v1/drills/{drill.id}")
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from incidentd.fields import RESERVED_NAMES
-from incidentd.metrics import Activity
+from incidentd.security_events import Activity
 
 ANONYMOUS = "anonymous"
 _MAX_NAME = 64

@@ -15,7 +15,7 @@ from incidentd.channels.pagerduty import PagerDutyConfig
 from incidentd.config import Config
 from incidentd.ingest.pagerduty import DELIVERY_HEADER, SIGNATURE_HEADER, genuine, parse
 from incidentd.ingest.types import NotAWebhookError
-from incidentd.metrics import SecurityEvent
+from incidentd.security_events import SecurityEvent
 from incidentd.store.engine import StoreUnavailableError
 from incidentd.web.body import ByteBudget, read_body
 from incidentd.web.op import Call

@@ -9,6 +9,7 @@ from incidentd.config import Scope
 from incidentd.web import (
     ack,
     alerts,
+    audit,
     channels,
     deliveries,
     deployments,
@@ -188,6 +189,7 @@ OPS: Final[tuple[Op, ...]] = (
         returns=deployments.DeploymentPage,
         summary="Deployments, newest first",
     ),
+    *audit.OPS,
     *explain.OPS,
     *drills.OPS,
     *heartbeats.OPS,

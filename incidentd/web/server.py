@@ -11,7 +11,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from incidentd.clock import random_id
-from incidentd.metrics import Activity
+from incidentd.security_events import Activity
 from incidentd.web import openapi
 from incidentd.web.context import CONTEXT, Context
 from incidentd.web.desk import DESK, Desk

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from incidentd.ingest.slack import SIGNATURE_HEADER, TIMESTAMP_HEADER, clicked, commanded, form, payload_of
 from incidentd.ingest.types import NotAWebhookError
-from incidentd.metrics import SecurityEvent
+from incidentd.security_events import SecurityEvent
 from incidentd.web.body import read_body
 from incidentd.web.desk import ACTOR
 from incidentd.web.op import Call

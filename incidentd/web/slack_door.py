@@ -14,7 +14,7 @@ from typing import Final
 from incidentd.channels.slack import SlackConfig
 from incidentd.channels.slack_replies import Whispers
 from incidentd.ingest.slack import Ask, genuine, in_window
-from incidentd.metrics import SecurityEvent
+from incidentd.security_events import SecurityEvent
 from incidentd.web.body import ByteBudget
 from incidentd.web.context import Context
 from incidentd.workflows.chat import Chat, ChatEnv, Outcome, Reply

@@ -20,7 +20,8 @@ from incidentd.config import Config
 from incidentd.domain import response
 from incidentd.domain.incident import ActionRefusedError, Change, Incident, State
 from incidentd.ingest.slack import ACTS, Ask, Order, Verb
-from incidentd.metrics import Metrics, SecurityEvent
+from incidentd.metrics import Metrics
+from incidentd.security_events import SecurityEvent
 from incidentd.store import incidents
 from incidentd.store.engine import Store, StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.incidents import Search

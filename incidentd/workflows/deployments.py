@@ -11,6 +11,7 @@ from incidentd.domain.dora import FailureType, own_word
 from incidentd.domain.incident import Change
 from incidentd.store import change_events, deployments, incidents
 from incidentd.store.engine import Tx
+from incidentd.workflows import audit
 from incidentd.workflows.deployment_links import entry_of, unlinked
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules
@@ -20,7 +21,7 @@ TOLD_WITHIN = timedelta(hours=6)
 _TOO_LATE = "given up: its channel took nothing, or does not tell of deployments any more"
 
 
-def record(tx: Tx, posted: Deployment, audience: Sequence[str], now: datetime) -> Filed:
+def record(tx: Tx, posted: Deployment, audience: Sequence[str], actor: str, now: datetime) -> Filed:
     """Write what `posted` adds to what is known. `audience`: the channels that hear of it when it has ended, once."""
     known = deployments.locked(tx, posted.source, posted.id)
     filed = file(None if known is None else known.deployment, posted)
@@ -30,6 +31,9 @@ def record(tx: Tx, posted: Deployment, audience: Sequence[str], now: datetime) -
         number = known.number
         if filed.filing is Filing.UPDATED:
             deployments.update(tx, number, filed.deployment)
+    if known is None or filed.filing is Filing.UPDATED:
+        data = {"service": posted.service, "environment": posted.environment, "version": posted.version}
+        audit.note(tx, now, actor, "deployment.recorded", f"deployment:{number}", data)
     if filed.finished_now:
         change_events.enqueue(tx, number, audience, now)
     return filed
@@ -51,6 +55,7 @@ def take(
     posted: Deployment,
     audience: Sequence[str],
     rules: Rules,
+    actor: str,
     now: datetime,
     *,
     start_known: bool = True,
@@ -64,7 +69,7 @@ def take(
         posted = replace(
             posted, started_at=started if posted.finished_at is None else min(started, posted.finished_at)
         )
-    filed = record(tx, posted, audience, now)
+    filed = record(tx, posted, audience, actor, now)
     if filed.filing not in {Filing.NEW, Filing.UPDATED}:
         return Taken(filed, (), None)
     deployment = filed.deployment

@@ -29,6 +29,7 @@ from incidentd.domain.notification import Notice
 from incidentd.store import alert_views, drills, incidents, schema
 from incidentd.store.engine import Tx
 from incidentd.store.prepared import Ids
+from incidentd.workflows import audit
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.receive import Submission, receive
 from incidentd.workflows.rules import Rules, readable
@@ -45,6 +46,13 @@ class Shown:
     pages: tuple[Page, ...]
     incident: Incident | None
     """None before its alert came, and after retention."""
+
+
+def ask(tx: Tx, drill: Drill) -> None:
+    """Somebody asks for a drill."""
+    drills.add(tx, drill)
+    data = {"severity": drill.severity.value, "service": drill.service}
+    audit.note(tx, drill.registered_at, drill.requested_by, "drill.asked", f"drill:{drill.id}", data)
 
 
 def group_of(name: str) -> str:

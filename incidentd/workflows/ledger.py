@@ -12,7 +12,7 @@ from incidentd.store import incidents, outbox, proofs, runbooks, silences, timel
 from incidentd.store.engine import Tx
 from incidentd.store.outbox import NewDelivery
 from incidentd.store.runbooks import Attachment
-from incidentd.workflows import deployment_links
+from incidentd.workflows import audit, deployment_links
 from incidentd.workflows.digest import in_digest, once
 from incidentd.workflows.follow_ups import FollowUps
 from incidentd.workflows.rules import Rules
@@ -105,6 +105,7 @@ class Ledger:
         self.follow_ups.save(tx, self.fresh.keys())
         silences.end(tx, self._over(), "its incident is resolved", self.now)
         proofs.acknowledged(tx, self._who_acknowledged(), self.now)
+        audit.incidents_changed(tx, self.entries, {**self.changed, **self.fresh}, self.now)
         outbox.enqueue(tx, [*once(tx, self.deliveries), *self.follow_ups.told(tx, self.deliveries)])
 
     def _over(self) -> list[int]:

@@ -12,6 +12,7 @@ from incidentd.store import incidents
 from incidentd.store import maintenance as store
 from incidentd.store.engine import Tx
 from incidentd.store.maintenance import Stored
+from incidentd.workflows import audit
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.respond import NotFoundError
 from incidentd.workflows.rules import Rules
@@ -29,14 +30,20 @@ def add(tx: Tx, window: Window, comment: str, actor: str, now: datetime) -> Stor
     if found is None:
         raise ValueError("the window is over already")
     over_at = found.ends_at if window.plan.rrule is None else None
-    return store.add(tx, Stored(0, window, comment, actor, now, over_at))
+    made = store.add(tx, Stored(0, window, comment, actor, now, over_at))
+    data = {"name": window.name, "matchers": [str(matcher) for matcher in window.matchers]}
+    audit.note(tx, now, actor, "maintenance.planned", f"maintenance:{made.id}", data, {"comment": comment})
+    return made
 
 
 def cancel(tx: Tx, number: int, actor: str, now: datetime) -> Stored:
     """It holds no more; what it kept quiet is told by the next look. Raises `NotFoundError`."""
-    if store.by_id(tx, number) is None:
+    known = store.by_id(tx, number)
+    if known is None:
         raise NotFoundError(f"there is no maintenance window {number}")
     store.cancel(tx, number, actor, now)
+    if known.cancelled_at is None:
+        audit.note(tx, now, actor, "maintenance.cancelled", f"maintenance:{number}")
     found = store.by_id(tx, number)
     assert found is not None  # noqa: S101 - it was there in this very transaction
     return found

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from incidentd.audit.chain import timestamp
 from incidentd.config import Config
 from incidentd.config.explain import nearest
 from incidentd.domain.schedule import Duty, Schedule, Shift, on_duty, shifts
 from incidentd.store import overrides
 from incidentd.store.engine import Tx
 from incidentd.store.overrides import StoredOverride
+from incidentd.workflows import audit
 from incidentd.workflows.calendars import troubles
 from incidentd.workflows.respond import NotFoundError
 
@@ -95,7 +97,16 @@ def add(tx: Tx, config: Config, wanted: Wanted, now: datetime) -> StoredOverride
         cancelled_at=None,
         cancelled_by=None,
     )
-    return overrides.add(tx, new)
+    made = overrides.add(tx, new)
+    _audited(tx, made, "made", wanted.actor, now)
+    return made
+
+
+def _audited(tx: Tx, one: StoredOverride, what: str, actor: str, now: datetime) -> None:
+    data = {"schedule": one.schedule, "from": timestamp(one.starts_at), "to": timestamp(one.ends_at)}
+    audit.note(
+        tx, now, actor, f"override.{what}", f"override:{one.id}", data, {"user": one.user, "note": one.note}
+    )
 
 
 def _judge(config: Config, wanted: Wanted, now: datetime) -> None:
@@ -129,4 +140,5 @@ def cancel(tx: Tx, schedule: str | None, override_id: int, actor: str, now: date
     if found.ends_at <= now:
         raise OverrideEndedError(f"override {override_id} has ended already")
     overrides.cancel(tx, override_id, actor, now)
+    _audited(tx, found, "cancelled", actor, now)
     return replace(found, cancelled_at=now, cancelled_by=actor)

@@ -24,7 +24,7 @@ from incidentd.domain.silence import (
 )
 from incidentd.store import incidents, settings, silences
 from incidentd.store.engine import Tx
-from incidentd.workflows import respond
+from incidentd.workflows import audit, respond
 from incidentd.workflows.respond import Done, NotFoundError
 from incidentd.workflows.rules import Rules
 
@@ -212,6 +212,7 @@ def end_one(tx: Tx, number: int, actor: str, rules: Rules, now: datetime) -> Sil
     if incidents.by_ids(tx, [found.incident_id]):
         return end(tx, found.incident_id, actor, "", rules, now)
     silences.end(tx, [found.incident_id], actor, now)
+    audit.note(tx, now, actor, "silence.cancelled", f"silence:{number}")
     return silences.by_id(tx, number) or found
 
 

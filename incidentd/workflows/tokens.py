@@ -7,7 +7,10 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
+from incidentd.store import tokens
+from incidentd.store.engine import Tx
 from incidentd.store.tokens import StoredToken
+from incidentd.workflows import audit
 
 
 def new_token(
@@ -29,6 +32,32 @@ def new_token(
         revoked_at=None,
     )
     return text, stored
+
+
+def create(tx: Tx, token: StoredToken, actor: str) -> bool:
+    """Store a new token; False if its name is taken. `actor`: who made it."""
+    made = tokens.add(tx, token)
+    if made:
+        data = {"scopes": list(token.scopes), "source": token.source, "expires": token.expires_at is not None}
+        audit.note(
+            tx,
+            token.created_at,
+            actor,
+            "token.created",
+            f"token:{token.hash[:16]}",
+            data,
+            {"name": token.name},
+        )
+    return made
+
+
+def revoke(tx: Tx, name: str, actor: str, now: datetime) -> bool:
+    """Make a token worthless at once; False if there is none of that name in force."""
+    digest = next((one.hash for one in tokens.all_tokens(tx) if one.name == name), "")
+    revoked = tokens.revoke(tx, name, now)
+    if revoked:
+        audit.note(tx, now, actor, "token.revoked", f"token:{digest[:16]}", {}, {"name": name})
+    return revoked
 
 
 def token_hash(text: str) -> str:

@@ -46,7 +46,9 @@ def check_everybody_has_the_steps(here: World) -> None:
     assert "Write it down" not in blocks
     assert "<https://incidents.example.com/api/v1/incidents/1/runbook|All steps>" in blocks
     [mail] = here.vendors.mail.mails
-    text = mail.content.get_body(("plain",)).get_content()
+    plain = mail.content.get_body(("plain",))
+    assert plain is not None
+    text = plain.get_content()
     assert "[ ] 4. Write it down" in text
     [event] = here.vendors.hook.events
     assert event["data"]["incident"]["runbook"]["name"] == "shop"
@@ -80,7 +82,7 @@ async def test_a_changed_file_is_seen_a_broken_one_is_told_and_open_incidents_ke
     async with world(tmp_path, url, runbooks={"path": str(books)}) as here:
         first = await fire(here, "ShopDown")
         put(books, "dashboard, which says more")
-        await here.daemon.chores.read_runbooks()
+        await here.daemon.clockwork.chores.read_runbooks()
         assert (await fire(here, "ShopSlow"))["steps"][0]["text"] == "Look at the dashboard, which says more"
         (books / "shop.md").write_text("---\nmatch: [\n", encoding="utf-8")
         headers = {"Content-Type": "application/json"}

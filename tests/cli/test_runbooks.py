@@ -168,6 +168,7 @@ def test_the_schemas_are_schemas_and_accept_what_the_reader_accepts() -> None:
     front = json.loads(CliRunner().invoke(main, ["runbooks", "schema"]).stdout)
     jsonschema.validate({"match": ["a=b"], "severity": "critical", "tested": "2026-11-01"}, front)
     jsonschema.validate({"match": ["a=b"], "severity": ["critical", "info"]}, front)
+    bad: object
     for bad in ({}, {"match": []}, {"match": ["a=b"], "severity": "high"}, {"match": ["a=b"], "x": 1}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(bad, front)

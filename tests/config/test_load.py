@@ -155,8 +155,9 @@ def test_a_port_of_the_command_line_moves_a_derived_url_and_leaves_a_given_one()
 def test_a_component_is_operational_unless_its_effect_says_otherwise(loaded: Loading) -> None:
     text = "status_page: {components: [{name: API, match: ['a=\"b\"'], effect: {critical: partial_outage}}]}"
     (component,) = loaded(text).config.status_page.components
-    assert component.effect_of(Severity.CRITICAL) == "partial_outage"
-    assert component.effect_of(Severity.WARNING) == "operational"
+    part = component.part({})
+    assert part.effect_of([{"a": "b"}], Severity.CRITICAL) == "partial_outage"
+    assert part.effect_of([{"a": "b"}], Severity.WARNING) == "operational"
 
 
 def test_the_tree_is_frozen() -> None:

@@ -47,7 +47,7 @@ async def deployed(office: Office, *names: str) -> None:
         for name in names:
             status = DeploymentStatus.SUCCESS
             done = Deployment("main", name, "shop & co", "production", "1.2", status, None, now, now)
-            record(tx, done, ["chat"], now)
+            record(tx, done, ["chat"], "ci", now)
 
     await office.store.write(work)
     office.wake()

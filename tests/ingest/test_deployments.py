@@ -128,10 +128,7 @@ def test_a_time_that_is_none_stays_for_the_checks_to_refuse() -> None:
         assert read({**GITLAB, "status_changed_at": odd})["started_at"] == odd
 
 
-@given(
-    st.binary(max_size=60)
-    | st.recursive(st.text(max_size=5), lambda s: st.lists(s)).map(json.dumps).map(str.encode)
-)
+@given(st.binary(max_size=60) | st.recursive(st.text(max_size=5), st.lists).map(json.dumps).map(str.encode))
 def test_what_neither_vendor_wrote_is_left_as_it_came(data: bytes) -> None:
     assert told(data).body == data
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
 from incidentd.domain.matcher import parse_matcher
 from incidentd.domain.runbook import Action, Kind, Run, Runbook, Step
-from incidentd.domain.runbook_steps import Standing, StepState
+from incidentd.domain.runbook_steps import Progress, Standing, StepState
 from incidentd.domain.severity import Severity
 from incidentd.store import runbooks
 from incidentd.store.engine import Store, Tx
@@ -99,14 +101,22 @@ async def test_a_text_is_forgotten_when_no_incident_has_it_any_more_and_not_befo
     assert list(await store.read(lambda tx: runbooks.of(tx, [1, 2]))) == [2]
 
 
+def _attach(number: int, tx: Tx) -> None:
+    attached(tx, (number, book()))
+
+
+def _attached_to(number: int, tx: Tx) -> Mapping[int, Progress]:
+    return runbooks.of(tx, [number, number + 100])
+
+
 async def test_forgetting_and_attaching_at_once_never_leaves_a_runbook_without_its_text(store: Store) -> None:
     for round_ in range(20):
         await store.write(lambda tx: tx.conn.execute(sa.delete(incident_runbooks)))
         await asyncio.gather(
             store.write(lambda tx: runbooks.delete_unused(tx, NOW + DAY, 10)),
-            store.write(lambda tx, n=round_: attached(tx, (n, book()))),
-            store.write(lambda tx, n=round_ + 100: attached(tx, (n, book()))),
+            store.write(partial(_attach, round_)),
+            store.write(partial(_attach, round_ + 100)),
             store.write(lambda tx: runbooks.delete_unused(tx, NOW + DAY, 10)),
         )
-        found = await store.read(lambda tx, n=round_: runbooks.of(tx, [n, n + 100]))
+        found = await store.read(partial(_attached_to, round_))
         assert len(found) == 2

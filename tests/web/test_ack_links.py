@@ -25,7 +25,7 @@ POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'no
 async def daemon(start: Start) -> AsyncIterator[Daemon]:
     """A server whose alerts opened INC-1; Alice is a user, Bob only has a mailbox."""
     async with start(users={"alice": {"name": "Alice", "email": "alice@example.com"}}) as daemon:
-        secret = await daemon.store.write(ack_secret)
+        secret = await daemon.store.write(lambda tx: ack_secret(tx, daemon.clock.now()))
         daemon.context.ack_links = AckLinks(secret, daemon.url)
         await daemon.alert(alert("Checkout errors <b>", service="checkout"))
         yield daemon
@@ -238,9 +238,9 @@ def test_a_mistyped_link_is_logged_without_its_token() -> None:
 
 
 async def test_all_replicas_share_one_key_that_is_made_once(daemon: Daemon) -> None:
-    first = await daemon.store.write(ack_secret)
+    first = await daemon.store.write(lambda tx: ack_secret(tx, daemon.clock.now()))
     assert len(first) == 32
-    assert await daemon.store.write(ack_secret) == first
+    assert await daemon.store.write(lambda tx: ack_secret(tx, daemon.clock.now())) == first
 
 
 async def test_the_style_sheet_is_served_to_anybody(daemon: Daemon) -> None:

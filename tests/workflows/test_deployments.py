@@ -31,7 +31,7 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 
 async def posted(store: Store, deployment: Deployment = DONE, *told: str) -> Filing:
-    return (await store.write(lambda tx: record(tx, deployment, told or ("pager",), NOW))).filing
+    return (await store.write(lambda tx: record(tx, deployment, told or ("pager",), "ci", NOW))).filing
 
 
 async def waiting(store: Store) -> int:

@@ -167,6 +167,8 @@ class World:
         return {
             table.name: [tuple(row) for row in self.rows(table, *[c.name for c in table.primary_key])]
             for table in schema.metadata.sorted_tables
+            # One entry for each transaction, so batches of another size have other entries.
+            if not table.name.startswith("audit_")
         }
 
 
@@ -196,7 +198,7 @@ def remembered(rules: Rules = RULES) -> Iterator[World]:
 
         def write(work: Callable[[Tx], T]) -> T:
             with connection.begin():
-                return work(Tx(connection, postgresql=False))
+                return Tx(connection, postgresql=False).run(work)
 
         yield World(write, rules)
     engine.dispose()

@@ -1,0 +1,188 @@
+"""What the audit log says: who did what to what. Each is noted in the transaction of the change itself.
+
+Alerts are not audited one by one: what a source says is in the timeline. Of what machines do to incidents (sources,
+timers, reconciling) the chain has one compact entry for each transaction, with the numbers of the incidents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from incidentd.audit.chain import Actor, Event, Value, timestamp
+from incidentd.audit.checkpoint import Checkpoint, sign
+from incidentd.audit.keys import SigningKey
+from incidentd.domain.incident import MACHINES, OURSELVES, Entry, Incident
+from incidentd.store import audit, audit_keys
+from incidentd.store.audit_keys import Export
+from incidentd.store.engine import Store, Tx
+
+_MACHINES: Final = MACHINES | {OURSELVES, "PagerDuty"}
+NOBODY: Final = Actor("nobody", "")
+SELF: Final = Actor("machine", OURSELVES)
+_OF_MACHINES: Final = frozenset(
+    {
+        "triggered", "resolved", "reopened", "severity_raised", "acknowledged", "unacknowledged",
+        "acknowledgement_expired", "snooze_ended", "hold_ended", "suppression_ended", "resolve_withheld",
+        "resolve_dropped", "flapping_ended", "escalated", "escalation_exhausted", "escalation_failed",
+        "escalation_stuck", "silence_active", "silence_changed", "silence_ended", "silence_expired", "silence_failed",
+        "silence_lost", "vendor_event",
+    }
+)  # fmt: skip
+"""Timeline entries of machines that move a state or decide whether people are told."""
+CHECKPOINT_ENTRIES: Final = 100
+CHECKPOINT_SECONDS: Final = 60
+
+
+def by(actor: str) -> Actor:
+    """Who an actor of the timeline is."""
+    return Actor("machine" if actor in _MACHINES else "person", actor)
+
+
+def note(
+    tx: Tx,
+    now: datetime,
+    actor: str,
+    action: str,
+    what: str = "",
+    data: Mapping[str, Value] | None = None,
+    private: Mapping[str, str] | None = None,
+) -> None:
+    """Note one action on the object `what`. `private` is for texts that may be about people."""
+    audit.record(tx, Event(now, by(actor), action, what, data or {}, private or {}))
+
+
+def incidents_changed(
+    tx: Tx,
+    entries: Sequence[tuple[int, int, datetime, Entry]],
+    incidents: Mapping[int, Incident],
+    now: datetime,
+) -> None:
+    """Note what a transaction did to incidents: its timeline entries as (incident, seq, at, entry)."""
+    moved: dict[tuple[str, str], list[Value]] = {}
+    for number, seq, _, entry in entries:
+        if entry.actor not in _MACHINES:
+            data = {"entry": seq, **_stands(incidents.get(number))}
+            note(
+                tx,
+                now,
+                entry.actor,
+                f"incident.{entry.kind}",
+                f"incident:{number}",
+                data,
+                {"text": entry.text},
+            )
+        elif entry.kind in _OF_MACHINES:
+            moved.setdefault((entry.actor, entry.kind), []).append(number)
+    for actor in dict.fromkeys([actor for actor, _ in moved]):
+        data = {kind: numbers for (who, kind), numbers in moved.items() if who == actor}
+        note(tx, now, actor, "incidents.changed", "", data)
+
+
+def _stands(incident: Incident | None) -> dict[str, Value]:
+    if incident is None:
+        return {}
+    return {
+        "state": incident.state.value,
+        "severity": incident.severity.value,
+        "episode": incident.episode,
+    }
+
+
+def refused(tx: Tx, counts: Mapping[str, int], since: datetime, now: datetime) -> None:
+    """Note what was not let in since `since`: kind -> how often.
+
+    Counted, not one by one: a flood of refused requests must not become a flood of writes.
+    """
+    for kind, count in counts.items():
+        data: dict[str, Value] = {"count": count, "since": timestamp(since)}
+        audit.record(tx, Event(now, NOBODY, f"security.{kind}", "", data))
+
+
+def introduce(tx: Tx, key: SigningKey, now: datetime) -> bool:
+    """Note a key that was not used before; True if it is new. After the first one that is a rotation."""
+    known = [public for _, public in audit_keys.keys(tx)]
+    if key.public in known:
+        return False
+    head = audit.head(tx)
+    audit_keys.add_key(tx, key.public, head.seq)
+    public = key.public
+    data: dict[str, Value] = {"algorithm": public.algorithm, "public": public.der.hex()}
+    data |= {"after": known[-1].id if known else None}
+    note(tx, now, OURSELVES, "audit.key", f"key:{public.id}", data)
+    return True
+
+
+def checkpoint_due(tx: Tx, now: datetime) -> bool:
+    """True if enough stands unsigned at the chain's end, or has stood there for long enough."""
+    head, last = audit.head(tx), audit_keys.latest(tx)
+    signed = last.seq if last else 0
+    if head.seq - signed >= CHECKPOINT_ENTRIES:
+        return True
+    unsigned = audit.after(tx, signed, 1)
+    return bool(unsigned) and (now - unsigned[0].at).total_seconds() >= CHECKPOINT_SECONDS
+
+
+def checkpoint(tx: Tx, key: SigningKey, now: datetime) -> Checkpoint | None:
+    """Sign the head; None if it is signed, or there is none."""
+    head, last = audit.head(tx), audit_keys.latest(tx)
+    if head.seq == 0 or (last is not None and last.seq >= head.seq):
+        return None
+    made = sign(key, head.seq, head.hash, now)
+    audit_keys.add(tx, made)
+    return made
+
+
+def ask_export(
+    tx: Tx, form: str, span: tuple[datetime | None, datetime | None], actor: str, now: datetime
+) -> Export:
+    """Fix which piece of the chain an export holds. That it was asked for is noted behind it."""
+    first, last = piece_of(tx, *span)
+    made = audit_keys.add_export(tx, Export(0, form, first, last, span[0], span[1], now))
+    data: dict[str, Value] = {"format": form, "first": first, "last": last}
+    note(tx, now, actor, "audit.exported", f"export:{made.id}", data)
+    return made
+
+
+def piece_of(tx: Tx, since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    """The first and last entry of a span of time; of an empty one the places at the chain's end."""
+    end = audit.head(tx).seq
+    first, last = audit.span(tx, since, until)
+    if last < first:
+        return end + 1, end
+    return first, end if until is None else last
+
+
+def erase(tx: Tx, name: str, actor: str, now: datetime) -> int:
+    """Erase who a person is; how many references mean nobody now. The chain says that, and not whom it was about."""
+    references = audit.erase(tx, name)
+    if references:
+        listed: list[Value] = [*references]
+        note(tx, now, actor, "audit.erased", "", {"references": listed})
+    return len(references)
+
+
+def migrated(tx: Tx, actor: str, before: str | None, after: str, now: datetime) -> None:
+    """Note that the schema is another one, if it is."""
+    if before != after:
+        note(tx, now, actor, "database.migrated", "", {"from": before, "to": after})
+
+
+async def reloaded(
+    store: Store, path: Path | None, actor: str, problems: Sequence[str], now: datetime
+) -> None:
+    """Note that somebody had the configuration read again, and what came of it; of the file only its hash."""
+    digest = await asyncio.to_thread(_digest, path)
+    data: dict[str, Value] = {"outcome": "refused" if problems else "done", "sha256": digest}
+    await store.write(lambda tx: note(tx, now, actor, "configuration.reloaded", "", data))
+
+
+def _digest(path: Path | None) -> str | None:
+    try:
+        return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
