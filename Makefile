@@ -11,8 +11,9 @@ UPGRADE ?=
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
-# Processes of the test run. Each one starts a PostgreSQL of its own, so a big machine is not used up.
-WORKERS ?= -n auto --maxprocesses=4 --dist=loadgroup
+# Processes of the test run, on two cores too: most tests wait for other processes more than they compute. Each one
+# starts a PostgreSQL of its own, so a big machine is not used up.
+WORKERS ?= -n 4 --dist=loadgroup
 
 UV_COMPILE = UV_PYTHON_DOWNLOADS=never "$$uv" pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \

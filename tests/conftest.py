@@ -1,12 +1,16 @@
 """Fixtures that every folder of tests may ask for."""
 
+import asyncio
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import make_url
 
+from incidentd.store.migrate import migrate, migrate_file
 from tests.postgres_server import PostgresServer, running_server
 from tests.programs import require
 
@@ -26,17 +30,53 @@ def pg_server() -> Iterator[PostgresServer]:
         yield server
 
 
+# Most tests are about something else than migrations: they get a database as an earlier start left it.
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with this version's schema and nothing in it."""
+    path = tmp_path_factory.mktemp("migrated") / "incidentd.db"
+    migrate_file(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_template(pg_server: PostgresServer) -> Iterator[str]:
+    """The name of a database with this version's schema and nothing in it."""
+    with pg_server.database() as url:
+        asyncio.run(migrate(url))
+        yield str(make_url(url).database)
+
+
 @pytest.fixture
-def pg_url(pg_server: PostgresServer) -> Iterator[str]:
+def empty_pg_url(pg_server: PostgresServer) -> Iterator[str]:
     """Address of an empty PostgreSQL database that is this test's alone."""
     with pg_server.database() as url:
         yield url
 
 
+@pytest.fixture
+def pg_url(pg_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """Address of a PostgreSQL database that is this test's alone, with the schema."""
+    with pg_server.database(migrated_template) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Address of an empty database; the test runs once for each kind that incidentd supports."""
+    """Address of a database with the schema; the test runs once for each kind that incidentd supports."""
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "incidentd.db")
         return f"sqlite+aiosqlite:///{tmp_path}/incidentd.db"
     url: str = request.getfixturevalue("pg_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/incidentd.db"
+    url: str = request.getfixturevalue("empty_pg_url")
     return url

@@ -56,11 +56,11 @@ class PostgresServer:
         return f"postgresql+asyncpg://postgres@/{database}?host={self.folder}"
 
     @contextlib.contextmanager
-    def database(self) -> Iterator[str]:
-        """Create an empty database, hand out its address, drop it at the end with whoever is in it."""
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """Create a database as `template` is, hand out its address, drop it at the end with whoever is in it."""
         name = f"test_{secrets.token_hex(6)}"
         there = ("--host", str(self.folder), "--username", "postgres")
-        self.run("createdb", *there, name)
+        self.run("createdb", *there, "--template", template, name)
         try:
             yield self.url(name)
         finally:

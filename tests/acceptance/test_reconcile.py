@@ -145,6 +145,7 @@ async def test_while_one_of_a_pair_is_away_nothing_is_decided(stage: Stage) -> N
     some = am.alerts(2, groups=2)
     async with am.started(left, right):
         await left.post(firing(some[:1]))
+        await stage.wait_firing(1, incidents=1)  # so that the one on the left is INC-1
         await right.post(firing(some[1:]))
         await stage.wait_firing(2, incidents=2)
         await here.ask()

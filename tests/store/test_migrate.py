@@ -72,9 +72,9 @@ def test_the_newest_script_is_the_version_that_the_code_asks_for() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
-async def test_a_second_start_has_nothing_to_do(database_url: str) -> None:
-    first = await migrate(database_url)
-    second = await migrate(database_url)
+async def test_a_second_start_has_nothing_to_do(empty_database_url: str) -> None:
+    first = await migrate(empty_database_url)
+    second = await migrate(empty_database_url)
     assert (first.before, first.after, first.backup) == (None, HEAD, None)
     assert (second.before, second.after, second.backup) == (HEAD, HEAD, None)
 
@@ -89,40 +89,40 @@ def test_a_start_with_nothing_to_do_does_not_import_alembic(tmp_path: Path) -> N
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-async def test_four_replicas_that_start_at_once_migrate_once(pg_url: str) -> None:
-    results = await asyncio.gather(*[migrate(pg_url) for _ in range(4)])
+async def test_four_replicas_that_start_at_once_migrate_once(empty_pg_url: str) -> None:
+    results = await asyncio.gather(*[migrate(empty_pg_url) for _ in range(4)])
     assert sorted([result.before or "fresh" for result in results]) == [HEAD, HEAD, HEAD, "fresh"]
 
 
-async def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
-    await migrate(database_url)
-    store = Store(database_url)
+async def test_a_database_of_a_newer_version_is_left_alone(empty_database_url: str) -> None:
+    await migrate(empty_database_url)
+    store = Store(empty_database_url)
     await store.write(lambda tx: tx.conn.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SchemaTooNewError, match=r"schema 9999.*install the newer incidentd") as caught:
-        await migrate(database_url)
+        await migrate(empty_database_url)
     assert isinstance(caught.value, StoreUnavailableError)
     await store.close()
 
 
-async def test_a_database_of_another_program_is_left_alone(database_url: str) -> None:
-    store = Store(database_url)
+async def test_a_database_of_another_program_is_left_alone(empty_database_url: str) -> None:
+    store = Store(empty_database_url)
     await store.write(lambda tx: tx.conn.exec_driver_sql("CREATE TABLE customers (id INTEGER)"))
     with pytest.raises(NotOurDatabaseError, match=r"not incidentd's \(customers\)"):
-        await migrate(database_url)
+        await migrate(empty_database_url)
     assert await store.read(tables) == {"customers"}
     await store.close()
 
 
-async def test_a_failed_migration_changes_nothing_and_can_be_tried_again(database_url: str) -> None:
+async def test_a_failed_migration_changes_nothing_and_can_be_tried_again(empty_database_url: str) -> None:
     # A table in the way of the last step: all steps before it have to be undone.
-    store = Store(database_url)
+    store = Store(empty_database_url)
     await store.write(lambda tx: tx.conn.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT)"))
     await store.write(lambda tx: tx.conn.exec_driver_sql("CREATE VIEW settings AS SELECT 1 AS one"))
     with pytest.raises(StoreUnavailableError, match="settings"):
-        await migrate(database_url)
+        await migrate(empty_database_url)
     assert await store.read(tables) == {"alembic_version"}
     await store.write(lambda tx: tx.conn.exec_driver_sql("DROP VIEW settings"))
-    assert (await migrate(database_url)).after == HEAD
+    assert (await migrate(empty_database_url)).after == HEAD
     await store.close()
 
 
