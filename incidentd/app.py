@@ -16,16 +16,18 @@ from incidentd.channels.base import ChannelEnv
 from incidentd.channels.http import HttpClient
 from incidentd.clock import Clock, SystemClock, random_id
 from incidentd.clockwork import Clockwork, Parts
-from incidentd.config import Config, ConfigError, load
+from incidentd.config import Config, ConfigError, load, secret_texts
 from incidentd.delivery.worker import Worker
 from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
 from incidentd.jobs.anchors import Anchors
 from incidentd.jobs.auditing import Auditing
 from incidentd.lifecycle import Lifecycle, StartError, at_once
+from incidentd.masking import hide
 from incidentd.metrics import Metrics
 from incidentd.outlets import Outlets
 from incidentd.protection import protected
+from incidentd.restart_needed import with_kept
 from incidentd.runbooks.library import Library
 from incidentd.sources.members import Members
 from incidentd.store import settings
@@ -33,6 +35,7 @@ from incidentd.store.ballast import Ballast
 from incidentd.store.engine import Store, StoreUnavailableError
 from incidentd.store.filelock import FileLock
 from incidentd.store.migrate import migrate
+from incidentd.tracing import Telemetry
 from incidentd.web.context import Context
 from incidentd.web.server import build, harden
 from incidentd.workflows import calendars
@@ -55,11 +58,13 @@ class Daemon:
         *,
         clock: Clock | None = None,
         output: TextIO | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         """`path` is what a reload reads again; `output` is where the console channel writes."""
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
+        self.telemetry = telemetry or Telemetry()
         self.library = Library(self.metrics, lambda: self.config.runbooks)
         self.url = ""
         self.protected = False
@@ -127,10 +132,13 @@ class Daemon:
 
     async def _open_store(self) -> None:
         url = self.config.database.url.get_secret_value()
-        self.store = Store(url, on_full=self._make_room)
+        self.store = Store(url, on_full=lambda: self._ballast is not None and self._ballast.release())
         if self.store.path is not None:
-            # Locked first, released last: whoever gets the lock finds nobody sending any more.
-            self._guard_file(self.store.path)
+            # Two daemons on one SQLite file would each believe to be the only sender. Locked first, released last:
+            # whoever gets the lock finds nobody sending any more.
+            lock = FileLock(self.store.path)
+            lock.acquire()
+            self._lifecycle.started("database lock", at_once(lock.release))
             self._ballast = Ballast(self.store.path)
             await asyncio.to_thread(self._ballast.ensure)
         self._lifecycle.started("database", lambda _: self.store.close())
@@ -142,18 +150,10 @@ class Daemon:
         secret = await self.store.write(lambda tx: ack_secret(tx, self.clock.now()))
         self._ack_links = AckLinks(secret, self.config.server.public_url)
 
-    def _guard_file(self, path: Path) -> None:
-        """Two daemons on one SQLite file would each believe to be the only sender."""
-        lock = FileLock(path)
-        lock.acquire()
-        self._lifecycle.started("database lock", at_once(lock.release))
-
-    def _make_room(self) -> bool:
-        return self._ballast is not None and self._ballast.release()
-
     async def _generate_secrets(self, config: Config) -> None:
         webhooks = [name for name, channel in config.channels.items() if channel.kind == "webhook"]
         self._secrets = await self.store.write(lambda tx: webhook_secrets(tx, webhooks, self.clock.now()))
+        hide([*secret_texts(config), *self._secrets.values()])
 
     async def _look_for_tokens(self, config: Config) -> None:
         self.protected = await protected(self.store, config, self.config.server)
@@ -177,6 +177,7 @@ class Daemon:
             ack_links=self._ack_links,
             alertmanagers=self._outlets.alertmanagers,
             noted=lambda: self.context.noted.ring(),  # noqa: PLW0108 - the context is made later
+            tracer=self.telemetry.tracer,
         )
         self._lifecycle.started("deliveries", self.worker.stop)
 
@@ -190,6 +191,7 @@ class Daemon:
             lambda: self.context.rules,
             self._received,
             self.config.server.queue.max_alerts,
+            self.telemetry.tracer,
         )
         self.context = Context(
             config=self.config,
@@ -209,6 +211,7 @@ class Daemon:
             library=self.library,
             audit_key=self.auditing.key,
             instance=self.instance,
+            telemetry=self.telemetry,
         )
         self.intake.start()
         self._lifecycle.started("intake", lambda _: self.intake.stop())
@@ -275,10 +278,7 @@ class Daemon:
         if self._path is None:
             raise StartError("this daemon was started without a configuration file")
         loaded = await asyncio.to_thread(load, self._path)
-        server, config = self.config.server, loaded.config
-        if config.server.at(server.host, server.port) != server or config.database != self.config.database:
-            log.warning("config_needs_restart", sections=["server", "database"])
-        config = config.model_copy(update={"server": server, "database": self.config.database})
+        config = with_kept(self.config, loaded.config)
         await self._look_for_tokens(config)
         await self._generate_secrets(config)
         await self._put_in_force(config)

@@ -66,7 +66,9 @@ class Clockwork:
             store, clock, parts.http, lambda: context.config, metrics, parts.take_calendars
         )
         pages = StatusPages(store, clock, lambda: context.rules, context.changed, context.stopping.is_set)
-        figures = (*_watching(context).jobs, *Mailing(store, clock, lambda: context.config, parts.env).jobs)
+        self.watching = _watching(context)
+        self.mailing = Mailing(store, clock, lambda: context.config, parts.env)
+        figures = (*self.watching.jobs, *self.mailing.jobs)
         regular = (*self.chores.jobs, reconciler.job, silencer.job, *kept.jobs, *self.calendars.jobs)
         jobs = (*regular, *pages.jobs, *figures, *parts.auditing.jobs)
         self._scheduler = Scheduler(jobs)

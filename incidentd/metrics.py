@@ -112,6 +112,9 @@ class Metrics:
             "incidentd_escalation_stuck",
             "Incidents whose escalation stands still, by the last self-audit. Not zero: a fault in incidentd.",
         )
+        self.actions = self._gauge(
+            "incidentd_actions", "Action items that are open; those of them that are overdue.", ["state"]
+        )
         # A name that dashboards know. Severity is the one kind of incident with a bounded number of values.
         self.mttr_seconds = self._histogram(
             "mttr_seconds", "Alert start to end; the type is the severity.", _RESPONSE, ["incident_type"]
@@ -180,6 +183,9 @@ class Metrics:
         self.http_requests = self._counter("http_requests", "HTTP requests answered.", labels)
         self.http_seconds = self._histogram(
             "http_request_duration_seconds", "HTTP request duration.", _INTAKE, labels
+        )
+        self.loop_lag = self._gauge(
+            "incidentd_event_loop_lag_seconds", "The event loop's worst delay in the last minute."
         )
         self.http_in_flight = self._gauge("http_requests_in_flight", "HTTP requests under way.")
         self.auth_attempts = self._counter("auth_attempts", "Credentials presented.", ["type", "status"])

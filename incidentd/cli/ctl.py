@@ -53,6 +53,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "quarantine": ("ctl_ops", "quarantine", "List alerts that were received but could not be understood."),
     "report": ("ctl_figures", "report", "Show the figures of a window, DORA's too."),
     "slo": ("ctl_figures", "slo", "Show how the objectives stand."),
+    "postmortem": ("ctl_actions", "postmortem", "Write down what is known of an incident."),
+    "actions": ("ctl_actions", "actions", "List and close what is to be done."),
     "health": ("ctl_ops", "health", "Show the daemon's checks."),
     "drill": ("ctl_drill", "drill", "Send a marked page over the whole way and see each hop."),
     "test-alert": ("ctl_test_alert", "test_alert", "Send a realistic test alert and see who is told."),

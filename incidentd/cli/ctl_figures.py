@@ -9,7 +9,7 @@ import click
 
 from incidentd.cli import output
 from incidentd.cli.ctl_common import Duration, Session, api_options, pass_session
-from incidentd.cli.output import span, when
+from incidentd.cli.output import clean, span, when
 
 _Json = dict[str, Any]
 _FORMATS = ("table", "json", "csv", "md", "html")
@@ -167,6 +167,15 @@ def _print_budget(budget: _Json) -> None:
         "OF THE BUDGET": lambda d: _percent(d.get("share")),
     }
     output.print_table(output.table_of(debits, columns))
+
+
+def budget_words(incident: _Json) -> str:
+    """What an incident took from error budgets, as `incidentctl show` tells it: one objective a line."""
+    found = incident.get("budget_debits") or []
+    return "\n".join(
+        f"{span(debit.get('seconds'))} of {clean(debit.get('slo'))}, {_percent(debit.get('share'))} of its budget"
+        for debit in found
+    )
 
 
 def _write_drawing(path: Path, budget: _Json) -> None:

@@ -20,6 +20,7 @@ from incidentd.cli.ctl_common import (
     say_more,
 )
 from incidentd.cli.ctl_deliveries import delivery_table
+from incidentd.cli.ctl_figures import budget_words
 from incidentd.cli.ctl_ops import alert_table
 from incidentd.cli.ctl_runbook import runbook_words
 from incidentd.cli.output import clean, when
@@ -163,6 +164,7 @@ def _fields(incident: _Json, now: datetime) -> list[tuple[str, object]]:
         ("resolved", at("resolved")),
         ("reopened", f"{incident['reopen_count']} times" if incident.get("reopen_count") else ""),
         ("alerts", f"{incident.get('alerts_firing', 0)} firing of {incident.get('alerts_total', 0)}"),
+        ("error budget", budget_words(incident)),
         ("labels", ", ".join(f"{clean(name)}={clean(value)}" for name, value in sorted(labels.items()))),
         ("route", clean(incident.get("route"))),
         ("notifies", ", ".join(clean(name) for name in incident.get("notify") or [])),

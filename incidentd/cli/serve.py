@@ -18,6 +18,7 @@ from incidentd.cli.main import config_option
 if TYPE_CHECKING:
     from incidentd.app import Daemon
     from incidentd.config import Config, LoadedConfig
+    from incidentd.tracing import Telemetry
 
 _M_ARENA_MAX = -8
 """In glibc's malloc.h."""
@@ -40,16 +41,29 @@ def serve(config_path: Path, host: str | None, port: int | None) -> None:
 
 
 async def _serve(loaded: LoadedConfig, path: Path, host: str | None, port: int | None) -> int:
-    from incidentd import log
+    from incidentd.lifecycle import StartError
+    from incidentd.telemetry.start import Running, catch_the_rest
+
+    config = _at(loaded.config, host, port)
+    try:
+        running = Running(config)
+    except StartError as error:
+        fail(str(error))
+    catch_the_rest()
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    try:
+        return await _run(config, path, running.telemetry)
+    finally:
+        await running.close()
+
+
+async def _run(config: Config, path: Path, telemetry: Telemetry) -> int:
     from incidentd.app import Daemon
     from incidentd.lifecycle import StartError
     from incidentd.store.errors import StoreUnavailableError
 
-    config = _at(loaded.config, host, port)
-    log.configure(config.server.log_level, config.server.log_format)
-    for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    daemon = Daemon(config, path)
+    daemon = Daemon(config, path, telemetry=telemetry)
     stop = asyncio.Event()
     _on_signals(daemon, path, stop)
     try:

@@ -15,8 +15,10 @@ from incidentd.config.problems import ConfigError, Problem
 from incidentd.config.route import RootRoute, RouteNode
 from incidentd.config.schedules import Schedule
 from incidentd.config.schema import json_schema
+from incidentd.config.secrets import secret_texts
 from incidentd.config.server import Auth, Queue, Scope, Server, Token
 from incidentd.config.status_page import Component, Effect, StatusPage
+from incidentd.config.telemetry import Sentry, Telemetry, Traces
 from incidentd.config.tree import Config
 
 __all__ = [
@@ -40,12 +42,16 @@ __all__ = [
     "Runbooks",
     "Schedule",
     "Scope",
+    "Sentry",
     "Server",
     "SeverityMap",
     "Source",
     "StatusPage",
+    "Telemetry",
     "Token",
+    "Traces",
     "User",
     "json_schema",
     "load",
+    "secret_texts",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import BaseModel, SecretStr
 
@@ -14,6 +16,7 @@ from incidentd.config.database import DatabaseUrl, literal_password
 from incidentd.config.problems import KeyPath, dotted
 from incidentd.fields import EnvReference
 
+_USER_INFO = re.compile(r"://([^?#]*)@")
 _MAX_BYTES = 64 * 1024
 """No secret is larger; a wrong path, such as a log file, often is."""
 
@@ -82,6 +85,17 @@ def secret_warnings(tree: BaseModel, raw: object, reader: SecretReader) -> Itera
         if isinstance(written, Mapping) and reader.exposed(str(written["file"])):
             where = reader.folder / str(written["file"])
             yield f"{dotted(path)}: every user of this machine can read {where}; chmod o-r {where}"
+
+
+def secret_texts(tree: BaseModel) -> Iterator[str]:
+    """Everything in `tree` that must never be shown: each secret, and the password of each that is an address."""
+    for _, secret in _secrets(tree, {}, ()):
+        text = secret.get_secret_value()
+        yield text
+        # A password may hold what an address should not: up to the last @.
+        if (address := _USER_INFO.search(text)) is not None:
+            yield from (unquote(part) for part in address[1].partition(":")[::2])
+            yield from address[1].partition(":")[::2]
 
 
 def _secrets(value: object, raw: object, path: KeyPath) -> Iterator[tuple[KeyPath, SecretStr]]:

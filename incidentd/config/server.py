@@ -80,8 +80,8 @@ class Server(Section):
     """Largest request body, counted after decompression; larger ones are answered 413."""
     metrics_open: bool = False
     """Serve `/metrics` without a token although tokens are configured."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Log lines below this level are left out."""
+    log_level: Literal["debug", "info", "warn", "warning", "error"] = "info"
+    """Log lines below this level are left out; `warning` is another word for `warn`."""
     log_format: Literal["json", "console"] = "json"
     """One JSON object per line, or lines for people."""
     shutdown_timeout: PositiveDuration = timedelta(seconds=10)

@@ -29,6 +29,7 @@ from incidentd.config.server import Auth, Server
 from incidentd.config.silences import Silences
 from incidentd.config.slo import FigureRules, ServiceLevel, named_once
 from incidentd.config.status_page import StatusPage
+from incidentd.config.telemetry import Telemetry
 from incidentd.domain import schedule as on_call
 from incidentd.fields import Slug
 
@@ -105,6 +106,8 @@ class Config(Section):
     _said: Said = PrivateAttr(default_factory=dict)
     audit: Audit = Audit()
     """The log of who changed what, and what proves it."""
+    telemetry: Telemetry = Telemetry()
+    """Where the daemon's own log, traces and errors go."""
 
     @model_validator(mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from incidentd.delivery.traits import Plan
 from incidentd.domain.ack_link import AckLinks
 from incidentd.metrics import Metrics
 from incidentd.store.engine import Store
+from incidentd.tracing import Tracer
 
 
 def _nobody() -> None:
@@ -63,3 +64,4 @@ class Env:
     """Who stands in for whom, by the configuration in force."""
     ack_links: AckLinks | None = None
     """Makes the links that acknowledge."""
+    tracer: Tracer | None = None

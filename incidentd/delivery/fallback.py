@@ -159,6 +159,7 @@ def _stand_ins(
             now,
             incident.severity,
             fallback_of=first.id,
+            trace=row.trace,
         )
         for target in plan.targets[channel]
     ]

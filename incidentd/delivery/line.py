@@ -14,6 +14,7 @@ import structlog
 from incidentd.channels.announcing import Announcer
 from incidentd.channels.base import NOT_PROBED, Sender
 from incidentd.delivery import notes
+from incidentd.delivery.attempts import attempt
 from incidentd.delivery.env import Env
 from incidentd.delivery.gate import Gate
 from incidentd.delivery.herald import Herald
@@ -25,6 +26,7 @@ from incidentd.delivery.traits import Traits
 from incidentd.domain.deployment import Announcement
 from incidentd.domain.destination import DestinationState
 from incidentd.domain.notification import Message, Outcome, Verdict
+from incidentd.log import unbound
 
 _CLOSE_SECONDS = 12.0
 _FOR_SENDING, _FOR_CLOSING = 0.7, 0.1
@@ -112,7 +114,9 @@ class Line:
     def start(self) -> None:
         """Begin to take rows."""
         self._tasks = [
-            asyncio.create_task(loop.run(), name=f"deliver-{self._channel}") for loop in self.loops
+            # They outlive the request that asked for a reload.
+            asyncio.create_task(loop.run(), name=f"deliver-{self._channel}", context=unbound())
+            for loop in self.loops
         ]
 
     def poke(self) -> None:
@@ -156,11 +160,13 @@ class Line:
 
     async def deliver(self, claimed: Claimed) -> Outcome:
         """Say it once. Never raises, and returns in bounded time whatever the sender does."""
-        try:
-            outcome = await self._call(self.sender.send(self._message(claimed)))
-        except Exception:  # a fault in one channel or one message must not end the loop
-            log.exception("channel_bug", channel=self._channel, delivery=claimed.delivery.id)
-            outcome = BUG
+        with attempt(self._env.tracer, claimed) as ended:
+            try:
+                outcome = await self._call(self.sender.send(self._message(claimed)))
+            except Exception:  # a fault in one channel or one message must not end the loop
+                log.exception("channel_bug", channel=self._channel)
+                outcome = BUG
+            ended(outcome)
         outcome = _checked(outcome)
         self._note(outcome)
         return outcome

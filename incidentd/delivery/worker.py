@@ -25,6 +25,7 @@ from incidentd.metrics import Metrics
 from incidentd.store import leases
 from incidentd.store.engine import Store
 from incidentd.store.errors import StoreRejectedError, StoreUnavailableError
+from incidentd.tracing import Tracer
 
 __all__ = ["ChannelHealth", "Limits", "Worker"]
 
@@ -37,6 +38,8 @@ class Worker:
     _running = False
     _stopping = False
     _main: asyncio.Task[None] | None = None
+    _lines: dict[str, Line]
+    _retiring: dict[asyncio.Task[None], Line]
 
     def __init__(  # noqa: PLR0913 - the composition root hands over each part by name
         self,
@@ -54,9 +57,9 @@ class Worker:
         noted: Callable[[], None] | None = None,
         ack_links: AckLinks | None = None,
         alertmanagers: Mapping[str, str] | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         """`owner` names this process, `instance` the installation; `noted` hears of new timeline entries.
-
         A channel that `traits` leaves out is one for people, without limits. `alertmanagers` has an address by source.
         """
         self._plan = Plan()
@@ -73,10 +76,10 @@ class Worker:
             noted or (lambda: None),
             lambda: self._plan,
             ack_links,
+            tracer,
         )
-        self._lines: dict[str, Line] = {}
+        self._lines, self._retiring = {}, {}
         self._open(senders, traits or {}, alertmanagers or {})
-        self._retiring: dict[asyncio.Task[None], Line] = {}
         self._keeper = Keeper(self._env, lambda: self._lines, self._held, self.wake)
 
     def start(self) -> None:

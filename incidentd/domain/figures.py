@@ -7,6 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+_STEPS = (
+    (timedelta(hours=1), timedelta(days=2)),
+    (timedelta(days=1), timedelta(days=62)),
+)
+"""Step, and the longest window that is cut into such."""
+_LONG_STEP = timedelta(weeks=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -73,6 +80,20 @@ class Report:
     """In alphabetical order; the empty name stands for incidents without a service."""
     by_alertname: Mapping[str, Row] = field(default_factory=dict)
     """In alphabetical order; the empty name stands for incidents of no one alert."""
+    over_time: tuple[Point, ...] = ()
+    """The window in equal steps, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What happened after `since` up to and including `until`: one step of a window."""
+
+    since: datetime
+    until: datetime
+    opened: int
+    resolved: int
+    mttr_seconds: float | None
+    """The mean."""
 
 
 def summarise(durations: Iterable[timedelta]) -> Summary:
@@ -134,6 +155,37 @@ def report(facts: Iterable[IncidentFacts], now: datetime, window: timedelta) -> 
         by_severity=_rows(known, inside, lambda incident: incident.severity),
         by_service=_rows(known, inside, lambda incident: incident.service),
         by_alertname=_rows(known, inside, lambda incident: incident.alertname),
+        over_time=over_time(known, now, window),
+    )
+
+
+def over_time(facts: Iterable[IncidentFacts], now: datetime, window: timedelta) -> tuple[Point, ...]:
+    """The `window` up to `now` in steps: hours, days, or weeks if there were too many to look at.
+
+    Steps are counted back from `now`, so all are whole but the oldest, and their counts add up to the report's.
+    """
+    step = next((size for size, most in _STEPS if window <= most), _LONG_STEP)
+    count = max(-(-window // step), 1)
+    opened, resolved = [0] * count, [0] * count
+    repaired: list[list[timedelta]] = [[] for _ in range(count)]
+    for incident in facts:
+        for at, counts in ((incident.opened_at, opened), (incident.resolved_at, resolved)):
+            if at is not None and now - window < at <= now:
+                counts[count - 1 - (now - at) // step] += 1
+        took, at = time_to_resolve(incident), incident.resolved_at
+        if took is not None and at is not None and incident.counts and now - window < at <= now:
+            repaired[count - 1 - (now - at) // step].append(took)
+    return tuple(
+        [
+            Point(
+                since=max(now - step * (count - n), now - window),
+                until=now - step * (count - 1 - n),
+                opened=opened[n],
+                resolved=resolved[n],
+                mttr_seconds=summarise(repaired[n]).mean_seconds,
+            )
+            for n in range(count)
+        ]
     )
 
 

@@ -27,6 +27,16 @@ def document(made: Compiled) -> Json:
         "by_severity": [{"severity": name, **row_json(row)} for name, row in report.by_severity.items()],
         "by_service": [{"service": name, **row_json(row)} for name, row in report.by_service.items()],
         "by_alertname": [{"alertname": name, **row_json(row)} for name, row in report.by_alertname.items()],
+        "over_time": [
+            {
+                "from": point.since,
+                "to": point.until,
+                "opened": point.opened,
+                "resolved": point.resolved,
+                "mttr_seconds": point.mttr_seconds,
+            }
+            for point in report.over_time
+        ],
         "responders": [asdict(load) for load in made.load],
         "noisiest": _noise(toil.noisiest),
         "flappers": _noise(toil.flappers),

@@ -6,13 +6,14 @@ import csv
 import enum
 import io
 import json
-import re
 from collections.abc import Mapping
-from html import escape
+from datetime import datetime
 from typing import Any, Final
 
-from incidentd.rendering.sections import Section, instant, sections
-from incidentd.rendering.svg import bars
+from incidentd.rendering import page
+from incidentd.rendering.escape import cell, marked
+from incidentd.rendering.sections import Section, instant, sections, span
+from incidentd.rendering.svg import bars, columns
 
 Json = Mapping[str, Any]
 
@@ -32,14 +33,8 @@ CONTENT_TYPES: Final[Mapping[Format, str]] = {
     Format.MD: "text/markdown; charset=utf-8",
     Format.HTML: "text/html; charset=utf-8",
 }
-_MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|!~])")
-_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-_FORMULA: Final = ("=", "+", "-", "@")
-_STYLE: Final = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse;margin:.5rem 0 1rem}th,td{padding:.25rem .6rem;border-bottom:1px solid #ddd;"
-    "text-align:left;vertical-align:top}th{background:#f4f6f8}h2{margin-top:2rem}svg{max-width:100%;height:auto}"
-)
+PAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+"""Content-Security-Policy of a page that brings its own style, and nothing that runs."""
 
 
 def rendered(report: Json, form: Format) -> str:
@@ -53,8 +48,9 @@ def heading(report: Json) -> str:
     return f"Incidents{of}, {instant(report['from'])} to {instant(report['to'])}"
 
 
-def _json(report: Json) -> str:
-    return json.dumps(report, default=lambda value: value.isoformat(), indent=2) + "\n"
+def as_json(document: Json) -> str:
+    """A document as text; instants and days in ISO 8601."""
+    return json.dumps(document, default=lambda value: value.isoformat(), indent=2) + "\n"
 
 
 def _csv(report: Json) -> str:
@@ -64,62 +60,58 @@ def _csv(report: Json) -> str:
     writer.writerow(("section", "name", "figure", "value"))
     for section in sections(report):
         for name, *cells in section.rows:
-            for column, cell in zip(section.columns[1:], cells, strict=True):
-                if cell not in {"", "-"}:
-                    writer.writerow([_harmless(part) for part in (section.title, name, column, cell)])
+            for column, value in zip(section.columns[1:], cells, strict=True):
+                if value not in {"", "-"}:
+                    writer.writerow([cell(part) for part in (section.title, name, column, value)])
     return target.getvalue()
 
 
-def _harmless(cell: str) -> str:
-    """A spreadsheet would run what looks like a formula."""
-    plain = _CONTROLS.sub(" ", cell)
-    return f"'{plain}" if plain.startswith(_FORMULA) else plain
-
-
 def _markdown(report: Json) -> str:
-    lines = [f"# {_marked(heading(report))}", ""]
+    lines = [f"# {marked(heading(report))}", ""]
     for section in sections(report):
-        lines += [
-            f"## {_marked(section.title)}",
-            "",
-            _row(section.columns),
-            "|" + "---|" * len(section.columns),
-        ]
-        lines += [_row(row) for row in section.rows]
-        lines.append("")
+        lines += [f"## {marked(section.title)}", "", *markdown_table(section.columns, section.rows), ""]
     return "\n".join(lines)
 
 
+def markdown_table(head: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> list[str]:
+    """The lines of a table of unchecked words."""
+    return [_row(head), "|" + "---|" * len(head), *[_row(row) for row in rows]]
+
+
 def _row(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(map(_marked, cells)) + " |"
-
-
-def _marked(text: str) -> str:
-    return _MARKS.sub(r"\\\1", _CONTROLS.sub(" ", text))
+    return "| " + " | ".join(map(marked, cells)) + " |"
 
 
 def _html(report: Json) -> str:
-    title = escape(_CONTROLS.sub(" ", heading(report)))
-    return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body><h1>{title}</h1>'
-        + "".join(map(_part, sections(report)))
-        + "</body></html>\n"
-    )
+    first, *rest = [_part(section) for section in sections(report)]
+    return page.page(heading(report), [first, _over_time(report), *rest])
 
 
 def _part(section: Section) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in section.columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in section.rows
+    chart = bars(section.title, section.bars) if section.bars else ""
+    return page.heading(section.title) + chart + page.table(section.columns, section.rows)
+
+
+def _over_time(report: Json) -> str:
+    """Two drawings; a report of an earlier version has no steps."""
+    steps = [(_moment(step["from"]), step) for step in report.get("over_time") or []]
+    if not any(step["opened"] or step["mttr_seconds"] is not None for _, step in steps):
+        return ""
+    opened = [(at, float(step["opened"])) for at, step in steps]
+    repairs = [(at, float(step["mttr_seconds"] or 0)) for at, step in steps]
+    most, longest = max(value for _, value in opened), max(value for _, value in repairs)
+    hour, day = 3600, 86400
+    length = (_moment(steps[-1][1]["to"]) - steps[-1][0]).total_seconds()
+    each = "hour" if length <= hour else "day" if length <= day else "week"
+    return (
+        page.heading(f"Incidents by {each}")
+        + columns(f"Incidents opened by {each}", opened, f"opened by {each}, at most {most:g}")
+        + columns(f"MTTR by {each}", repairs, f"MTTR by {each}, at most {span(longest)}")
     )
-    plain = tuple([(_CONTROLS.sub(" ", name), length, words) for name, length, words in section.bars])
-    chart = bars(section.title, plain) if plain else ""
-    return f"<h2>{_text(section.title)}</h2>{chart}<table><tr>{head}</tr>{body}</table>"
 
 
-def _text(cell: str) -> str:
-    return escape(_CONTROLS.sub(" ", cell))
+def _moment(value: object) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
 
 
-_RENDERERS = {Format.JSON: _json, Format.CSV: _csv, Format.MD: _markdown, Format.HTML: _html}
+_RENDERERS = {Format.JSON: as_json, Format.CSV: _csv, Format.MD: _markdown, Format.HTML: _html}

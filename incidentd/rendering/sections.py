@@ -148,8 +148,9 @@ def span(seconds: object) -> str:
     return f"{whole} s"
 
 
-def instant(value: object) -> str:
-    """An instant to the minute in UTC, whether it comes as one or as text."""
+def instant(value: object, *, seconds: bool = False) -> str:
+    """An instant to the minute, or to the second, in UTC, whether it comes as one or as text."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
-    return f"{value:%Y-%m-%d %H:%M}Z" if isinstance(value, datetime) else ""
+    form = "%Y-%m-%d %H:%M:%SZ" if seconds else "%Y-%m-%d %H:%MZ"
+    return f"{value:{form}}" if isinstance(value, datetime) else ""

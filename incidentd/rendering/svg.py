@@ -1,16 +1,22 @@
-"""Drawings: a burn-down of an error budget, and bars. Plain SVG without scripts, fonts or addresses."""
+"""Drawings: a burn-down of an error budget, bars, columns over time. Plain SVG without scripts, fonts or addresses.
+
+Texts have the colour of what is around them, and shapes have classes, so that a page can give both its own colours.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from html import escape
+
+from incidentd.rendering.escape import html
 
 WIDTH, HEIGHT = 640, 200
 _LEFT, _TOP, _BOTTOM = 44, 16, 24
 _COLOURS = {"green": "#2e7d32", "yellow": "#b8860b", "red": "#c62828", "exhausted": "#6a1b1b"}
 _XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
+_BARS = 480
+"""Width of bars and columns: a telephone's, nearly, so that their words can be read there."""
 
 
 def burn_down(title: str, course: Sequence[tuple[datetime, float]], state: str) -> str:
@@ -23,7 +29,7 @@ def burn_down(title: str, course: Sequence[tuple[datetime, float]], state: str) 
     days = [_day(course[0][0], "start", _LEFT), _day(course[-1][0], "end", WIDTH - 8)] if course else []
     colour = _COLOURS.get(state, "#555")
     line = f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{points}"/>' if course else ""
-    return _svg(title, "".join([*rows, line, *days]), HEIGHT)
+    return element(title, "".join([*rows, line, *days]), WIDTH, HEIGHT)
 
 
 def bars(title: str, values: Sequence[tuple[str, float, str]]) -> str:
@@ -31,30 +37,54 @@ def bars(title: str, values: Sequence[tuple[str, float, str]]) -> str:
     most = max([length for _, length, _ in values] + [0.0]) or 1.0
     rows = []
     for n, (name, length, words) in enumerate(values):
-        y = 8 + n * 22
-        width = 300 * max(length, 0.0) / most
+        y = 4 + n * 20
+        width = 210 * max(length, 0.0) / most
         rows.append(
-            f'<text x="170" y="{y + 13}" text-anchor="end">{escape(_short(name))}</text>'
-            f'<rect x="178" y="{y + 2}" width="{width:.1f}" height="15" fill="#3f6fb5"/>'
-            f'<text x="{184 + width:.1f}" y="{y + 13}">{escape(words)}</text>'
+            f'<text x="190" y="{y + 13}" text-anchor="end">{html(short(name, 24))}</text>'
+            f'<rect class="bar" x="196" y="{y + 2}" width="{width:.1f}" height="14" fill="#3f6fb5"/>'
+            f'<text x="{202 + width:.1f}" y="{y + 13}">{html(words)}</text>'
         )
-    return _svg(title, "".join(rows), 16 + 22 * len(values))
+    return element(title, "".join(rows), _BARS, 8 + 20 * len(values))
 
 
-def _svg(title: str, inside: str, height: int) -> str:
-    name = escape(title)
+def columns(title: str, values: Sequence[tuple[datetime, float]], highest: str) -> str:
+    """Columns over time: the beginning of each span and its height. `highest`: what the longest one is in words."""
+    most = max([height for _, height in values] + [0.0]) or 1.0
+    step = _BARS / max(len(values), 1)
+    gap = min(2.0, step / 4)
+    shapes = [
+        f'<rect class="bar" x="{n * step:.2f}" y="{110 - 90 * height / most:.1f}" width="{step - gap:.2f}" '
+        f'height="{90 * height / most:.1f}" fill="#3f6fb5"><title>{at:%Y-%m-%d}: {height:g}</title></rect>'
+        for n, (at, height) in enumerate(values)
+        if height > 0
+    ]
+    base = f'<line class="grid" x1="0" x2="{_BARS}" y1="110.5" y2="110.5" stroke="#ccc"/>'
+    words = f'<text x="0" y="13">{html(highest)}</text>'
+    ends = ((values[0][0], 0, "start"), (values[-1][0], _BARS, "end")) if values else ()
+    days = [f'<text x="{x}" y="126" text-anchor="{anchor}">{at:%Y-%m-%d}</text>' for at, x, anchor in ends]
+    return element(title, "".join([words, base, *shapes, *days]), _BARS, 132)
+
+
+def element(title: str, inside: str, width: int, height: int) -> str:
+    """One drawing; `inside` are elements, `title` is unchecked words."""
+    name = html(title)
     return (
-        f'<svg {_XMLNS} viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" '
-        f'aria-label="{name}" font-family="sans-serif" font-size="11" fill="#333"><title>{name}</title>'
+        f'<svg {_XMLNS} viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'aria-label="{name}" font-family="sans-serif" font-size="12" fill="currentColor"><title>{name}</title>'
         f"{inside}</svg>"
     )
+
+
+def short(name: str, most: int) -> str:
+    """`name` in at most so many letters."""
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def _grid(value: float, low: float) -> str:
     y = _y(value, low)
     dash = "" if value == 0 else ' stroke-dasharray="3 3"'
     return (
-        f'<line x1="{_LEFT}" x2="{WIDTH - 8}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ccc"{dash}/>'
+        f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - 8}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ccc"{dash}/>'
         f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.0%}</text>'
     )
 
@@ -70,7 +100,3 @@ def _x(n: int, count: int) -> float:
 def _y(left: float, low: float) -> float:
     share = (1 - max(left, low)) / (1 - low)
     return _TOP + (HEIGHT - _TOP - _BOTTOM) * share
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 26 else name[:25] + "…"  # noqa: PLR2004

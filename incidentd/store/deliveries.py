@@ -52,6 +52,8 @@ class Delivery:
     person: str | None = None
     """The user who is told; None: whoever reads the channel."""
     first_attempt_at: datetime | None = None
+    trace: str | None = None
+    """The context of what led to it, as W3C writes a `traceparent`; None: it was not traced."""
 
     @property
     def waiting_since(self) -> datetime:
@@ -149,4 +151,5 @@ def decode(row: sa.Row[Any]) -> Delivery:
         last_verdict=row.last_verdict,
         person=row.person,
         first_attempt_at=instant_or_none(row.first_attempt_at),
+        trace=row.trace,
     )

@@ -39,6 +39,7 @@ from incidentd.store.errors import (
     is_full,
     translated,
 )
+from incidentd.tracing import CURRENT
 
 __all__ = ["Store", "StoreRejectedError", "StoreUnavailableError", "Tx", "place_of", "postgresql_engine"]
 
@@ -63,6 +64,8 @@ class Tx:
     """The same transaction without SQLAlchemy around it, for `Prepared`; only of SQLite's writer."""
     endings: list[Callable[[Tx], None]] = field(default_factory=list)
     """What is done last, right before the commit: for what everybody locks. They add no further ones."""
+    trace: str | None = None
+    """The context of whoever asked for it, which the outbox keeps; None: it is not traced."""
 
     def run(self, work: Callable[[Tx], T]) -> T:
         """Do `work`, then what it left for the end."""
@@ -118,11 +121,14 @@ class Store:
         refuses the values, and whatever `work` itself raises, after a rollback.
         """
         self._check_open()
+        trace = CURRENT.get()
         try:
             if self._thread is not None:
-                loop = asyncio.get_running_loop()
-                return await asyncio.shield(loop.run_in_executor(self._thread, self._write_sqlite, work))
-            return await self._shielded(self._write_postgresql(work))
+                running = asyncio.get_running_loop().run_in_executor(
+                    self._thread, self._write_sqlite, work, trace
+                )
+                return await asyncio.shield(running)
+            return await self._shielded(self._write_postgresql(work, trace))
         except StoreUnavailableError:
             self.refusals += 1
             raise
@@ -163,23 +169,23 @@ class Store:
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
-    def _write_sqlite(self, work: Callable[[Tx], T]) -> T:
+    def _write_sqlite(self, work: Callable[[Tx], T], trace: str | None) -> T:
         with translated():
             try:
-                return self._transaction(work)
+                return self._transaction(work, trace)
             except OperationalError as error:
                 if self._on_full is None or not is_full(error) or not self._on_full():
                     raise
-                return self._transaction(work)
+                return self._transaction(work, trace)
 
-    def _transaction(self, work: Callable[[Tx], T]) -> T:
+    def _transaction(self, work: Callable[[Tx], T], trace: str | None) -> T:
         try:
             if self._connection is None:
                 assert self._writer is not None  # noqa: S101 - for the type checker: set whenever the thread is
                 self._connection = self._writer.connect()
             with self._connection.begin():
                 driver: Any = self._connection.connection.driver_connection
-                return Tx(self._connection, postgresql=False, driver=driver).run(work)
+                return Tx(self._connection, postgresql=False, driver=driver, trace=trace).run(work)
         except (DBAPIError, PendingRollbackError):
             # After an I/O error the connection's view is worthless: start from a fresh one.
             self._drop_connection()
@@ -192,12 +198,14 @@ class Store:
                 connection.invalidate()
             connection.close()
 
-    async def _write_postgresql(self, work: Callable[[Tx], T]) -> T:
+    async def _write_postgresql(self, work: Callable[[Tx], T], trace: str | None) -> T:
         for attempt in range(1, _RETRIES + 1):
             try:
                 with translated():
                     async with self._engine.begin() as connection:
-                        return await connection.run_sync(lambda conn: Tx(conn, postgresql=True).run(work))
+                        return await connection.run_sync(
+                            lambda conn: Tx(conn, postgresql=True, trace=trace).run(work)
+                        )
             except ConflictError as conflict:
                 if attempt == _RETRIES:
                     # Five times in a row is no race: these values are there already.

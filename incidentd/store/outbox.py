@@ -48,6 +48,8 @@ class NewDelivery:
     """It is about deliveries themselves."""
     person: str | None = None
     """The user who is told; None: whoever reads the channel."""
+    trace: str | None = None
+    """The context of what led to it; None: that of the unit of work."""
 
     @property
     def delivery_class(self) -> DeliveryClass:
@@ -192,10 +194,10 @@ def enqueue(tx: Tx, rows: Sequence[NewDelivery]) -> None:
     if paged:
         _hurry.run(tx, micros(min([row.at for row in rows])), values_of(tx, sorted(paged)))
     ids = Ids(tx, schema.deliveries, len(rows))
-    _insert.many(tx, [_new_row(ids.take(), row) for row in rows])
+    _insert.many(tx, [_new_row(ids.take(), row, tx.trace) for row in rows])
 
 
-def _new_row(row_id: int, n: NewDelivery) -> tuple[object, ...]:
+def _new_row(row_id: int, n: NewDelivery, trace: str | None) -> tuple[object, ...]:
     kind = n.delivery_class
     told = (
         n.incident_id,
@@ -211,7 +213,20 @@ def _new_row(row_id: int, n: NewDelivery) -> tuple[object, ...]:
     times = (micros(n.not_before), micros(n.at), None)
     lease = (None, None, 0)
     ended = (False, None, None, None)
-    return (row_id, *told, "pending", 0, *times, *lease, *ended, n.fallback_of, *(None,) * 4, n.person, None)
+    return (
+        row_id,
+        *told,
+        "pending",
+        0,
+        *times,
+        *lease,
+        *ended,
+        n.fallback_of,
+        *(None,) * 4,
+        n.person,
+        None,
+        n.trace or trace,
+    )
 
 
 def is_due(tx: Tx, channel: str, *, pages: bool, now: datetime, exhausted: Sequence[str] = ()) -> bool:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from incidentd.store import (  # noqa: F401 - some tables belong to the metadata by being imported
     deployment_tables,
+    schema_actions,
     schema_audit,
     schema_runbooks,
 )
@@ -202,6 +203,7 @@ deliveries = Table(
     Column("told_over", Boolean, comment="its last message said that it was over"),
     Column("person", Text, comment="the user who is told; null: whoever reads the channel"),
     Column("first_attempt_at", _MICROS, comment="when the first attempt at it began"),
+    Column("trace", Text, comment="W3C traceparent of what led to it; null: it was not traced"),
     Index(None, "incident_id", "channel", "id"),
     sqlite_autoincrement=True,
     comment="the outbox; rows of one (incident, channel) leave in id order",

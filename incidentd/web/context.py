@@ -20,6 +20,7 @@ from incidentd.domain.incident import Change
 from incidentd.metrics import Metrics
 from incidentd.runbooks.library import Library
 from incidentd.store.engine import Store
+from incidentd.tracing import Telemetry
 from incidentd.workflows.journal import Spool
 from incidentd.workflows.objectives import Board
 from incidentd.workflows.receive import Receipt, Submission
@@ -98,6 +99,8 @@ class Context:
     """Signs exports of the audit log; None refuses them."""
     instance: str = ""
     """The name of this daemon, or of its replicas together."""
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    """Who traces, and how what carries telemetry away is doing."""
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

@@ -19,6 +19,7 @@ from incidentd.web.body import ByteBudget
 from incidentd.web.context import Context
 from incidentd.web.headers import Headers
 from incidentd.web.hub import Hub
+from incidentd.web.loop_lag import LoopLag
 from incidentd.web.problems import LimitReached, Problem
 from incidentd.web.slack_door import SlackDoor
 from incidentd.web.slack_sockets import SlackSockets
@@ -110,6 +111,7 @@ class Desk:
     sockets: SlackSockets
     openapi: bytes
     """The document, made once."""
+    lag: LoopLag = field(default_factory=LoopLag)
     bodies: ByteBudget = field(default_factory=ByteBudget)
     """Of alert webhooks."""
     downloads: int = 0
@@ -138,6 +140,7 @@ class Desk:
 
     async def close(self) -> None:
         """End what runs in the background."""
+        self.lag.close()
         await self.sockets.close()
         await self.slack.close()
         await self.hub.close()

@@ -20,7 +20,7 @@ from incidentd.domain.reconcile import Drift
 from incidentd.domain.severity import Severity
 from incidentd.domain.silence import LIVE, Silence, forgotten
 from incidentd.domain.slo import Standing
-from incidentd.store import deliveries, heartbeats, incidents, outbox, reconcile, silences
+from incidentd.store import action_items, deliveries, heartbeats, incidents, outbox, reconcile, silences
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.reconcile import SourceRounds
 from incidentd.web.channels import Known, known, standings
@@ -55,6 +55,8 @@ class _Stored:
     calendars: Sequence[CalendarState]
     standings: Mapping[str, Standing | None]
     """Of the objectives."""
+    actions: tuple[int, int]
+    """Action items that are open, and those of them that are overdue."""
 
 
 async def metrics(call: Call) -> web.Response:
@@ -90,6 +92,7 @@ def _stored(context: Context, tx: Tx) -> _Stored:
         _silences(tx),
         calendars.states(tx, context.config),
         standings_of(tx, context.rules, context.board, context.clock.now()),
+        action_items.count_open(tx, context.clock.now()),
     )
 
 
@@ -101,6 +104,8 @@ def _silences(tx: Tx) -> tuple[list[Silence], list[Incident]]:
 def _set_stored(context: Context, stored: _Stored) -> None:
     now = context.clock.now()
     context.metrics.dead.set(stored.dead)
+    for state, number in zip(("open", "overdue"), stored.actions, strict=True):
+        context.metrics.actions.labels(state).set(number)
     context.metrics.heartbeat_missing.clear()
     for name, missing in missing_ones(stored.pulses, context.rules).items():
         context.metrics.heartbeat_missing.labels(name).set(missing)

@@ -17,11 +17,14 @@ from incidentd.store import change_events, outbox, reconcile, silences
 from incidentd.store.change_events import Backlog
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.reconcile import SourceRounds
+from incidentd.store.vitals import Vitals
+from incidentd.store.vitals import vitals as read_vitals
 from incidentd.web.answers import Answer
 from incidentd.web.channels import Channel, Known, Standing, channel_json, known, standings
 from incidentd.web.context import Context
 from incidentd.web.op import Call
 from incidentd.web.problems import unavailable
+from incidentd.web.resources import Resources, database, findings, process, resources
 from incidentd.web.write_probe import Probe, since_ms
 from incidentd.workflows import calendars
 from incidentd.workflows.calendars import CalendarState
@@ -29,6 +32,8 @@ from incidentd.workflows.calendars import CalendarState
 HEALTHY: Final = "healthy"
 DEGRADED: Final = "degraded"
 UNHEALTHY: Final = "unhealthy"
+DEGRADED_UNLESS: Final = {True: HEALTHY, False: DEGRADED}
+"""For what the daemon can do without."""
 _WORST: Final = (HEALTHY, DEGRADED, UNHEALTHY)
 _WAIT_SECONDS: Final = 2.0
 _LATE_PAGE_SECONDS: Final = 60.0
@@ -61,6 +66,7 @@ class DetailedHealth(Answer):
     uptime_seconds: float
     checks: list[Check]
     channels: list[Channel]
+    resources: Resources
 
 
 async def live(call: Call) -> web.Response:
@@ -88,9 +94,12 @@ async def detailed(call: Call) -> web.Response:
     context = call.desk.context
     probe = await call.desk.probe.ask()
     stored = await _stored(context) if probe.ok else None
+    path, lag = context.store.path, call.desk.lag.worst
+    used = await asyncio.to_thread(process, path.parent if path is not None else None)
+    vitals = stored.vitals if stored else None
     now, found = context.clock.now(), standings(context, stored.channels if stored else None)
     checks = [
-        _database(context, probe),
+        _database(context, probe, vitals),
         _intake(context),
         _outbox(stored, now),
         *_change_events(stored, now),
@@ -100,6 +109,11 @@ async def detailed(call: Call) -> web.Response:
         *_sockets(call),
         *_rounds(context, stored, now),
         *_silences(stored),
+        *[_check(name, DEGRADED_UNLESS[well], words, ms) for name, well, words, ms in findings(used, lag)],
+        *[
+            _check(each.name, DEGRADED_UNLESS[not each.trouble], each.trouble)
+            for each in context.telemetry.carriers()
+        ],
     ]
     status = max((check["status"] for check in checks), key=_WORST.index)
     answer = {
@@ -108,6 +122,7 @@ async def detailed(call: Call) -> web.Response:
         "uptime_seconds": round(context.clock.monotonic() - context.started_at, 1),
         "checks": checks,
         "channels": [channel_json(standing, now) for standing in found],
+        "resources": resources(used, vitals, lag),
     }
     return call.answer(answer, 503 if status == UNHEALTHY else 200)
 
@@ -116,10 +131,12 @@ def _check(name: str, status: str, detail: str = "", latency_ms: float | None = 
     return {"name": name, "status": status, "latency_ms": latency_ms, "detail": detail}
 
 
-def _database(context: Context, probe: Probe) -> dict[str, Any]:
+def _database(context: Context, probe: Probe, vitals: Vitals | None) -> dict[str, Any]:
     kind = "postgresql" if context.store.postgresql else "sqlite"
-    detail = f"{kind}: {probe.detail}" if probe.detail else kind
-    return _check("database", HEALTHY if probe.ok else UNHEALTHY, detail, probe.latency_ms)
+    if not probe.ok:
+        return _check("database", UNHEALTHY, f"{kind}: {probe.detail}", probe.latency_ms)
+    well, words = database(vitals) if vitals is not None else (True, kind)
+    return _check("database", DEGRADED_UNLESS[well], words, probe.latency_ms)
 
 
 def _intake(context: Context) -> dict[str, Any]:
@@ -141,11 +158,12 @@ class _Stored:
     rounds: Mapping[str, SourceRounds]
     silences: list[Silence]
     calendars: Sequence[CalendarState]
+    vitals: Vitals
     latency_ms: float
 
 
 _Found = tuple[
-    dict[str, datetime], Known, Backlog, dict[str, SourceRounds], list[Silence], list[CalendarState]
+    dict[str, datetime], Known, Backlog, dict[str, SourceRounds], list[Silence], list[CalendarState], Vitals
 ]
 
 
@@ -154,10 +172,10 @@ async def _stored(context: Context) -> _Stored | None:
 
     def read(tx: Tx) -> _Found:
         backlog = change_events.backlog(tx, yesterday)
-        asked = (reconcile.rounds(tx), silences.live(tx), calendars.states(tx, config))
+        asked = (reconcile.rounds(tx), silences.live(tx), calendars.states(tx, config), read_vitals(tx, path))
         return outbox.oldest_pending(tx), known(tx), backlog, *asked
 
-    config = context.config
+    config, path = context.config, context.store.path
     started, yesterday = context.clock.monotonic(), context.clock.now() - _DAY
     try:
         async with asyncio.timeout(_WAIT_SECONDS):

@@ -12,12 +12,14 @@ from aiohttp.typedefs import Handler, Middleware
 
 from incidentd.clock import random_id
 from incidentd.config import Scope
+from incidentd.log import bound
 from incidentd.web.auth import ANYBODY
 from incidentd.web.desk import ACTOR, REQUEST_ID, SOURCE, Desk
 from incidentd.web.headers import PROBLEM
 from incidentd.web.inputs import read_json, read_query
 from incidentd.web.op import Call, Op
 from incidentd.web.problems import Problem, problem_of
+from incidentd.web.spans import begin, incident_of
 
 log = structlog.get_logger()
 
@@ -31,7 +33,7 @@ _ID_PUNCTUATION: Final = str.maketrans("", "", "-_.:")
 def outer(desk: Desk, ops: Mapping[web.AbstractRoute, Op]) -> Middleware:
     """The one middleware."""
     monotonic = desk.context.clock.monotonic
-    http = desk.http
+    http, tracer = desk.http, desk.context.telemetry.tracer
 
     @web.middleware
     async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -41,15 +43,19 @@ def outer(desk: Desk, ops: Mapping[web.AbstractRoute, Op]) -> Middleware:
         route = op.path if op else UNMATCHED
         status = _CLIENT_LEFT
         http.in_flight += 1
-        try:
-            response = await _answered(desk, request, handler, route)
-            status = response.status
-            return response
-        finally:
-            http.in_flight -= 1
-            seconds = monotonic() - started
-            http.answered(request.method, route, status, seconds)
-            _note(desk, request, op, status, seconds)
+        span = begin(tracer, request, route) if tracer is not None and op is not None else None
+        with bound(request_id=request[REQUEST_ID], incident=incident_of(request, route)):
+            try:
+                response = await _answered(desk, request, handler, route)
+                status = response.status
+                return response
+            finally:
+                http.in_flight -= 1
+                seconds = monotonic() - started
+                http.answered(request.method, route, status, seconds)
+                _note(desk, request, op, status, seconds)
+                if span is not None:
+                    span.end(request, status)
 
     return serve
 
@@ -62,13 +68,14 @@ async def _answered(desk: Desk, request: web.Request, handler: Handler, route: s
     except ConnectionError:
         raise
     except Exception as error:  # noqa: BLE001 - the last resort: a bug must answer without telling about itself
-        problem = problem_of(error) or _bug(request, error)
+        problem = problem_of(error) or _bug(request, route, error)
     desk.http.refused(route, problem)
     return refuse(desk, request[REQUEST_ID], problem)
 
 
-def _bug(request: web.Request, error: Exception) -> Problem:
-    log.error("request_failed", request_id=request[REQUEST_ID], exc_info=error)
+def _bug(request: web.Request, route: str, error: Exception) -> Problem:
+    actor = request.get(ACTOR)
+    log.error("request_failed", method=request.method[:16], route=route, actor=actor, exc_info=error)
     return Problem(500, "something went wrong here; the log has the details under the request id")
 
 

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 
 from incidentd.domain.dora import Band
 from incidentd.rendering.document import document
-from incidentd.rendering.formats import CONTENT_TYPES, Format, rendered
+from incidentd.rendering.formats import CONTENT_TYPES, PAGE_POLICY, Format, rendered
 from incidentd.web.answers import Answer
 from incidentd.web.models import ReportQuery
 from incidentd.web.op import Call
@@ -50,6 +50,19 @@ class AlertFigures(Figures):
     """The figures of one alert, by its name."""
 
     alertname: str
+
+
+class Step(Answer):
+    """What happened in one step of the window: an hour, a day or a week."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    from_: AwareDatetime = Field(alias="from")
+    to: AwareDatetime
+    opened: int
+    resolved: int
+    mttr_seconds: float | None
+    """The mean."""
 
 
 class Responder(Answer):
@@ -172,6 +185,7 @@ class Report(Answer):
     by_service: list[ServiceFigures]
     service: str | None
     by_alertname: list[AlertFigures]
+    over_time: list[Step]
     responders: list[Responder]
     noisiest: list[Noise]
     flappers: list[Noise]
@@ -192,8 +206,5 @@ async def report(call: Call) -> web.Response:
         return call.answer(answer)
     headers = call.desk.headers(call.request_id, CONTENT_TYPES[query.format])
     if query.format is Format.HTML:
-        # The page brings its own style, and nothing that runs.
-        headers["Content-Security-Policy"] = (
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-        )
+        headers["Content-Security-Policy"] = PAGE_POLICY
     return web.Response(body=rendered(answer, query.format).encode(), headers=headers)

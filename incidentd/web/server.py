@@ -61,6 +61,8 @@ async def _expected(request: web.Request) -> None:
 async def _running(app: web.Application) -> AsyncIterator[None]:
     desk = app[DESK]
     desk.hub.start()
+    desk.lag.start()
+    desk.context.metrics.loop_lag.set_function(lambda: desk.lag.worst)
     desk.sockets.start()
     desk.status.start()
     yield

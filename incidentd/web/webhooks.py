@@ -17,6 +17,7 @@ from prometheus_client import Counter as Series
 from incidentd.ingest import alertmanager, grafana
 from incidentd.ingest.types import NotAWebhookError, Post, Reason
 from incidentd.store.engine import StoreUnavailableError
+from incidentd.tracing import CURRENT
 from incidentd.web.body import INLINE_BYTES, read_body
 from incidentd.web.desk import SOURCE, Desk
 from incidentd.web.headers import JSON
@@ -77,7 +78,10 @@ async def _parsed(parse: Parse, data: bytes, source: str, now: datetime) -> Post
 
 
 async def _committed(call: Call, source: str, post: Post) -> Receipt:
-    submission = Submission(source, call.request_id, post.alerts, post.quarantined, post.truncated)
+    trace = CURRENT.get()
+    submission = Submission(
+        source, call.request_id, post.alerts, post.quarantined, post.truncated, trace=trace
+    )
     try:
         return await call.desk.context.intake.submit(submission)
     except IntakeFullError as error:

@@ -10,8 +10,8 @@ from functools import partial
 import structlog
 
 from incidentd.config.people import Retention
+from incidentd.store import action_items, drills, inbound, overrides, runbooks, silences
 from incidentd.store import deployments as deployment_store
-from incidentd.store import drills, inbound, overrides, runbooks, silences
 from incidentd.store import retention as store_retention
 from incidentd.store.engine import Store, Tx
 from incidentd.store.retention import Walked
@@ -57,6 +57,7 @@ async def housekeep(
     await sweep.emptied(lambda tx: overrides.delete_old(tx, forgotten, ROWS_AT_ONCE))
     await sweep.emptied(lambda tx: drills.delete_old(tx, forgotten, ROWS_AT_ONCE))
     await sweep.emptied(lambda tx: silences.delete_old(tx, forgotten, ROWS_AT_ONCE))
+    await sweep.emptied(lambda tx: action_items.delete_old(tx, forgotten, ROWS_AT_ONCE))
     await sweep.emptied(lambda tx: maintenance.forget(tx, forgotten, ROWS_AT_ONCE))
     alerts = await sweep.walked(partial(_unplaced, forgotten))
     alerts += await sweep.walked(partial(_abandoned, forgotten))

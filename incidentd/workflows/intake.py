@@ -21,6 +21,8 @@ from incidentd.domain.alert import Alert
 from incidentd.ingest.types import Quarantined, Reason
 from incidentd.metrics import Metrics
 from incidentd.store.engine import Store, StoreRejectedError, StoreUnavailableError
+from incidentd.tracing import Tracer
+from incidentd.workflows.commit_spans import commits
 from incidentd.workflows.receive import Receipt, Reception, Submission, receive
 from incidentd.workflows.rules import Rules
 
@@ -56,6 +58,7 @@ class GroupCommit:
         rules: Callable[[], Rules],
         committed: Callable[[Reception], None],
         max_alerts: int,
+        tracer: Tracer | None = None,
     ) -> None:
         """`rules` is asked once per batch; `committed` is told of every batch after its commit."""
         self._store = store
@@ -64,6 +67,7 @@ class GroupCommit:
         self._rules = rules
         self._committed = committed
         self._max_alerts = max_alerts
+        self._tracer = tracer
         self._lines: dict[str, deque[_Waiting]] = {}
         """Of each source that waits, in the order of their turns."""
         self._held: dict[str, int] = {}
@@ -175,7 +179,10 @@ class GroupCommit:
 
     async def _write(self, submissions: Sequence[Submission]) -> Reception:
         rules, now = self._rules(), self._clock.now()
-        return await self._store.write(lambda tx: receive(tx, submissions, rules, now))
+        if self._tracer is None:
+            return await self._store.write(lambda tx: receive(tx, submissions, rules, now))
+        with commits(self._tracer, submissions) as traced:
+            return await self._store.write(lambda tx: receive(tx, traced, rules, now))
 
     async def _isolate(self, batch: Sequence[_Waiting], error: Exception) -> None:
         """A batch failed for another reason than the database: find the post, and in it the alert, that did it."""

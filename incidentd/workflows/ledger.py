@@ -34,6 +34,10 @@ class Ledger:
     """Every decision that moved a state or told somebody: what metrics and logs are made of, after the commit."""
     attached: list[Attachment] = field(default_factory=list)
     """Runbooks of incidents opened in this transaction."""
+    trace: str | None = None
+    """The context of what is being decided; None: that of the transaction."""
+    traces: dict[int, str] = field(default_factory=dict)
+    """Incident -> the context of what was decided about it last."""
     follow_ups: FollowUps = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,11 +58,14 @@ class Ledger:
 
     def apply(self, change: Change) -> Incident:
         """Take a decision: its timeline entry, its deliveries, its next value."""
-        incident = change.incident
+        incident, told = change.incident, len(self.deliveries)
         if change.entry is not None:
             incident = self.note(incident, change.entry)
         if change.notice is not None:
             incident = self._tell(incident, change, change.notice)
+        if self.trace is not None:
+            self.deliveries[told:] = [replace(row, trace=self.trace) for row in self.deliveries[told:]]
+            self.traces[incident.id] = self.trace
         incident = self.follow_ups.of(change, incident)
         self.put(incident)
         self.changes.append(replace(change, incident=incident))
@@ -106,7 +113,11 @@ class Ledger:
         silences.end(tx, self._over(), "its incident is resolved", self.now)
         proofs.acknowledged(tx, self._who_acknowledged(), self.now)
         audit.incidents_changed(tx, self.entries, {**self.changed, **self.fresh}, self.now)
-        outbox.enqueue(tx, [*once(tx, self.deliveries), *self.follow_ups.told(tx, self.deliveries)])
+        ends = [
+            replace(row, trace=self.traces.get(row.incident_id))
+            for row in self.follow_ups.told(tx, self.deliveries)
+        ]
+        outbox.enqueue(tx, [*once(tx, self.deliveries), *ends])
 
     def _over(self) -> list[int]:
         """Incidents that are resolved by what was decided."""

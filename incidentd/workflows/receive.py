@@ -41,6 +41,8 @@ class Submission:
     """How many alerts the sender says it cut from this body; None: it is no body of the sender's."""
     remark: str = ""
     """What the timeline adds of incidents that it changes: how the alerts were found."""
+    trace: str | None = None
+    """The context of its request; None: it is not traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ def receive(tx: Tx, posts: Sequence[Submission], rules: Rules, now: datetime) ->
     placing = Placing.load(tx, ledger, [s for post in sighted for s in post])
     receipts = []
     for post, seen in zip(posts, sighted, strict=True):
+        ledger.trace = post.trace
         placing.place_post(seen, post.truncated)
         if post.remark:
             _remark(placing, seen, post.remark)

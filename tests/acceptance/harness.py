@@ -21,6 +21,7 @@ from incidentd.clock import Clock, FixedClock, SystemClock
 from incidentd.config import load
 from incidentd.store import schema
 from incidentd.store.codec import micros
+from incidentd.tracing import Telemetry
 from incidentd.workflows.escalate import steps_due
 from tests.acceptance.client import Client
 from tests.acceptance.waiting import until
@@ -135,12 +136,19 @@ class World:
     clock: FixedClock
     vendors: Vendors
     console: io.StringIO = field(default_factory=io.StringIO)
+    telemetry: Telemetry | None = None
     daemon: Daemon = field(init=False)
     client: Client = field(init=False)
 
     async def start(self) -> None:
         """Start a daemon on the configuration file, as a fresh process would."""
-        self.daemon = Daemon(load(self.file).config, self.file, clock=self.clock, output=self.console)
+        self.daemon = Daemon(
+            load(self.file).config,
+            self.file,
+            clock=self.clock,
+            output=self.console,
+            telemetry=self.telemetry,
+        )
         await self.daemon.start()
         self.client = Client(self.daemon.url, ALICE)
 
@@ -193,15 +201,17 @@ NOON = datetime(2026, 11, 20, 20, 40, tzinfo=UTC)
 
 
 @asynccontextmanager
-async def world(folder: Path, database_url: str, **sections: Any) -> AsyncIterator[World]:
-    """A daemon with all five channels and a clock that stands until it is moved."""
+async def world(
+    folder: Path, database_url: str, *, told: Telemetry | None = None, **sections: Any
+) -> AsyncIterator[World]:
+    """A daemon with all five channels and a clock that stands until it is moved. `told`: who traces."""
     clock = FixedClock(NOON)
-    async with vendors(clock) as told:
-        file = write(folder / "incidentd.yaml", configuration(database_url, told, **sections))
-        here = World(file, clock, told)
+    async with vendors(clock) as fakes:
+        file = write(folder / "incidentd.yaml", configuration(database_url, fakes, **sections))
+        here = World(file, clock, fakes, telemetry=told)
         await here.start()
         try:
             yield here
         finally:
             await here.stop()
-        assert told.violations == []
+        assert fakes.violations == []

@@ -35,9 +35,9 @@ class Process:
     def __init__(self, config: Path, name: str = "incidentd") -> None:
         self.config = config
         self.log = config.with_name(f"{name}.log")
-        """Its standard error: every line of every life."""
+        """Its log and its standard error: every line of every life."""
         self.console: list[str] = []
-        """Its standard output, line by line."""
+        """Its standard output without the log, line by line."""
         self.url = ""
         self._port = 0
         self._process: asyncio.subprocess.Process | None = None
@@ -77,6 +77,10 @@ class Process:
         assert process.stdout is not None
         async for raw in process.stdout:
             line = raw.decode().rstrip("\n")
+            if line.startswith("{"):
+                with self.log.open("ab") as log:
+                    log.write(raw)
+                continue
             self.console.append(line)
             if found := _READY.search(line):
                 self.url = found[1]

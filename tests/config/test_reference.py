@@ -25,6 +25,7 @@ def _environment(path: Path) -> dict[str, str]:
         "TICKETS_SIGNING_SECRET": "whsec_" + "QUJD" * 12,
         "NTFY_URL": "ntfys://ops-alerts",
         "HEARTBEAT_URL": "https://hc.example/ping/0123",
+        "SENTRY_DSN": "https://key@sentry.example/42",
     }
 
 

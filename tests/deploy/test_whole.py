@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,9 +25,11 @@ from tests.acceptance.process import Process, client_of
 from tests.acceptance.prometheus import Prometheus
 from tests.acceptance.waiting import until
 from tests.deploy.configs import runnable, secrets, token
+from tests.deploy.reckoning import asked_of_prometheus, check_the_report, deploy
 from tests.deploy.shipped import DASHBOARDS, DEPLOY, RULES, SECRETS, expressions, read
 
 SECOND = "1s"
+INFO = {"matchers": ['severity="info"'], "notify": ["console"]}
 
 
 class Shop:
@@ -122,13 +126,15 @@ class Kit:
     """Everything that runs."""
 
     client: Client
+    pipeline: Client
     told: Vendors
     prometheus: Shipped
     shop: Shop
 
     async def open_services(self) -> list[str]:
-        """Whose incidents are open."""
-        return [incident["service"] for incident in await self.client.incidents(state="open")]
+        """Whose incidents are open, but for the one that tells of the deployment."""
+        found = await self.client.incidents(state="open")
+        return [incident["service"] for incident in found if incident["service"] != "deployments"]
 
 
 def daemon_config(folder: Path, port: int, alertmanager: str, told: Vendors) -> Path:
@@ -137,7 +143,7 @@ def daemon_config(folder: Path, port: int, alertmanager: str, told: Vendors) -> 
     config["server"] |= {"host": "127.0.0.1", "port": port}
     config["database"]["url"] = f"sqlite+aiosqlite:///{folder}/incidentd.db"
     config["sources"]["main"]["alertmanagers"] = [alertmanager]
-    config |= {"channels": told.channels(), "route": {"notify": EVERYBODY}}
+    config |= {"channels": told.channels(), "route": {"notify": EVERYBODY, "routes": [INFO]}}
     return write(folder / "incidentd.yaml", config)
 
 
@@ -164,9 +170,10 @@ async def kit(folder: Path) -> AsyncIterator[Kit]:
         async with (
             at_port(file, port) as process,
             client_of(process, token("oncall")) as client,
+            client_of(process, token("pipelines")) as pipeline,
             prom.started(prometheus),
         ):
-            yield Kit(client, told, prometheus, shop)
+            yield Kit(client, pipeline, told, prometheus, shop)
 
 
 @pytest.fixture
@@ -179,9 +186,10 @@ def folder(tmp_path: Path) -> Path:
 async def test_a_target_that_goes_down_is_an_incident_until_it_is_back(folder: Path) -> None:
     async with kit(folder) as here:
         await until(lambda: sees(here, 'up{job="services"}', 1), "Prometheus to scrape the shop")
+        await deploy(here.pipeline)
         here.shop.up = False
         await until(lambda: is_open(here, ["shop"]), "an incident of the shop")
-        [incident] = await here.client.incidents(state="open")
+        [incident] = await here.client.incidents(state="open", service="shop")
         [alert] = (await here.client.incident(incident["id"]))["alerts"]
         assert (incident["severity"], incident["labels"]["alertname"]) == ("critical", "ServiceDown")
         # What tells replicas of Prometheus apart is gone, what tells clusters apart is there.
@@ -195,8 +203,9 @@ async def test_a_target_that_goes_down_is_an_incident_until_it_is_back(folder: P
         await until(lambda: is_open(here, []), "the incident to be over")
         await until(lambda: sees(here, RESOLVED, 1), "Prometheus to see its time to resolve")
         await until(lambda: len(here.told.pager.events) == 2, "PagerDuty to be told of both")
-        [over] = await here.client.incidents()
+        [over] = await here.client.incidents(service="shop")
         assert (over["state"], over["resolved_by"]) == ("resolved", "source")
+        await check_the_figures(here)
         await check_what_else(here)
     assert [action for action, _ in here.told.pages()] == ["trigger", "resolve"]
     assert here.told.violations == []
@@ -206,10 +215,21 @@ OPEN = 'sum(incidentd_incidents_open{job="incidentd", severity="critical"})'
 RESOLVED = 'sum(mttr_seconds_count{job="incidentd", incident_type="critical"})'
 
 
+async def check_the_figures(here: Kit) -> None:
+    """Those of the report, and those that Prometheus has, are the ones that come out by hand."""
+    for expression, value in asked_of_prometheus(await check_the_report(here.client)).items():
+        await until(partial(comes_to, here, expression, value), f"{expression} to be {value}")
+
+
+async def comes_to(here: Kit, expression: str, value: float) -> bool:
+    found = await here.prometheus.value(expression)
+    return found is not None and math.isclose(found, value, abs_tol=1e-6)
+
+
 async def check_what_else(here: Kit) -> None:
-    """The heartbeat came, nothing else fires, and Prometheus can answer all that the dashboards ask."""
-    [firing] = await here.prometheus.evaluate('ALERTS{alertstate="firing", alertname!~"Incidentd.*"}')
-    assert firing["metric"]["alertname"] == "Watchdog"
+    """The heartbeat came, the deployment is told of, nothing else fires, and the dashboards get all they ask for."""
+    firing = await here.prometheus.evaluate('ALERTS{alertstate="firing", alertname!~"Incidentd.*"}')
+    assert {each["metric"]["alertname"] for each in firing} == {"Watchdog", "NewDeployment"}
     await until(lambda: beats(here), "Prometheus to see that the heartbeat came")
     assert await here.prometheus.value("max(incidentd_heartbeat_missing)") == 0
     for path in DASHBOARDS:

@@ -70,6 +70,36 @@ def failed_by_hand(d: Deployment, troubles: list[Outage]) -> bool:
     return False
 
 
+def repaired_by_hand(d: Deployment, posted: list[Deployment], troubles: list[Outage]) -> timedelta | None:
+    """How long the failure of a failed deployment lasted."""
+    assert d.finished_at is not None
+    if d.status is DeploymentStatus.ROLLED_BACK:
+        return d.finished_at - d.started_at
+    if d.status is DeploymentStatus.FAILURE:
+        later = sorted(
+            x.finished_at for x in posted
+            if (x.service, x.environment) == (d.service, d.environment)
+            and x.status is DeploymentStatus.SUCCESS and x.finished_at and x.finished_at > d.finished_at
+        )  # fmt: skip
+        return later[0] - d.finished_at if later else None
+    mine = [t for t in troubles if failed_by_hand(d, [t])]
+    ends = [t.ended_at for t in mine]
+    return None if None in ends else max(filter(None, ends)) - min(t.opened_at for t in mine)
+
+
+@given(st.lists(deployments(), max_size=12), st.lists(outages(), max_size=8))
+def test_recoveries_equal_those_looked_up_one_by_one(
+    posted: list[Deployment], troubles: list[Outage]
+) -> None:
+    made = dora(posted, troubles, NOW, 10 * DAY, BLAME).total
+    ended = [d for d in posted if d.environment == "production" and d.finished_at and d.finished_at <= NOW]
+    spans = [repaired_by_hand(d, posted, troubles) for d in ended if failed_by_hand(d, troubles)]
+    known = sorted(span.total_seconds() for span in spans if span is not None)
+    assert (made.recovery.count, made.unrecovered) == (len(known), len(spans) - len(known))
+    if known:
+        assert made.recovery.mean_seconds == pytest.approx(sum(known) / len(known))
+
+
 @given(st.lists(deployments(), max_size=12), st.lists(outages(), max_size=8), st.integers(1, 3000))
 def test_counts_and_rates_equal_those_counted_one_by_one(
     posted: list[Deployment], troubles: list[Outage], window: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -193,3 +194,36 @@ def test_the_rows_add_up_to_the_total_and_no_time_is_negative(facts: list[Incide
     for facts_of_one in facts:
         for elapsed in (time_to_acknowledge(facts_of_one), time_to_resolve(facts_of_one)):
             assert elapsed is None or elapsed >= timedelta(0)
+
+
+@given(st.lists(incidents, max_size=20), st.integers(1, 100 * 24 * 60), st.integers(-500, 500))
+def test_the_steps_of_a_window_cover_it_once_and_add_up_to_its_report(
+    facts: list[IncidentFacts], minutes: int, until: int
+) -> None:
+    window = timedelta(minutes=minutes)
+    made = report(facts, at(until), window)
+    steps = made.over_time
+    assert (steps[0].since, steps[-1].until) == (made.since, made.until)
+    assert all(one.until == other.since for one, other in pairwise(steps))
+    assert len({step.until - step.since for step in steps[1:]}) <= 1
+    for step in steps:
+        alone = report(facts, step.until, step.until - step.since).total
+        assert (step.opened, step.resolved) == (alone.opened, alone.resolved)
+        assert step.mttr_seconds == alone.mttr.mean_seconds
+
+
+@pytest.mark.parametrize(
+    ("window", "step", "count"),
+    [
+        (timedelta(minutes=5), timedelta(minutes=5), 1),
+        (timedelta(days=2), timedelta(hours=1), 48),
+        (timedelta(days=30), timedelta(days=1), 30),
+        (timedelta(days=1100), timedelta(weeks=1), 158),
+    ],
+)
+def test_a_window_is_cut_into_few_enough_steps_to_look_at(
+    window: timedelta, step: timedelta, count: int
+) -> None:
+    steps = report([], NOON, window).over_time
+    assert len(steps) == count
+    assert steps[-1].until - steps[-1].since == step

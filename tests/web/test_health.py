@@ -6,6 +6,8 @@ from incidentd.store import schema
 from incidentd.web import health
 from tests.web.conftest import Daemon, alert
 
+OWN = ["event loop", "memory", "descriptors", "disk"]
+
 
 async def test_a_sound_daemon_is_alive_ready_and_healthy(daemon: Daemon) -> None:
     assert (await daemon.get("/health/live", None))[1] == {"status": "alive"}
@@ -19,6 +21,7 @@ async def test_a_sound_daemon_is_alive_ready_and_healthy(daemon: Daemon) -> None
         "intake",
         "outbox",
         "channel console",
+        *OWN,
     ]
 
 
@@ -62,6 +65,7 @@ async def test_a_late_page_and_a_long_queue_degrade(daemon: Daemon) -> None:
         "intake": "degraded",
         "outbox": "degraded",
         "channel console": "healthy",
+        **dict.fromkeys(OWN, "healthy"),
     }
 
 
