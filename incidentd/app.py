@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TextIO
 
 import structlog
-from aiohttp import web
 
 from incidentd import sockets
 from incidentd.channels.base import ChannelEnv
@@ -20,6 +19,7 @@ from incidentd.config import Config, ConfigError, load
 from incidentd.delivery.worker import Worker
 from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
+from incidentd.doors import Doors
 from incidentd.jobs.anchors import Anchors
 from incidentd.jobs.auditing import Auditing
 from incidentd.lifecycle import Lifecycle, StartError, at_once
@@ -34,7 +34,6 @@ from incidentd.store.engine import Store, StoreUnavailableError
 from incidentd.store.filelock import FileLock
 from incidentd.store.migrate import migrate
 from incidentd.web.context import Context
-from incidentd.web.server import build, harden
 from incidentd.workflows import calendars
 from incidentd.workflows.intake import GroupCommit
 from incidentd.workflows.outcomes import Outcomes
@@ -67,6 +66,7 @@ class Daemon:
         self._path = path
         self._output = output or sys.stdout
         self._lifecycle = Lifecycle()
+        self.doors = Doors(self._lifecycle)
         self._reloading = asyncio.Lock()
         self._ballast: Ballast | None = None
 
@@ -113,15 +113,12 @@ class Daemon:
         self._build_worker()
         self._build_intake()
         self._build_clockwork()
-        await self._serve()
+        await self.doors.open(self.context, self._shutdown_seconds)
         self.worker.start()
         self.clockwork.start()
 
     def _take_port(self) -> None:
-        server = self.config.server
-        self._sockets = sockets.bind(server.host, server.port)
-        self._lifecycle.started("port", at_once(lambda: sockets.close(self._sockets)))
-        port = sockets.port_of(self._sockets)
+        server, port = self.config.server, self.doors.take(self.config)
         self.config = self.config.model_copy(update={"server": server.at(port=port)})
         self.url = sockets.url_of(server.host, port)
 
@@ -226,20 +223,6 @@ class Daemon:
         )
         self.clockwork = Clockwork(self.context, parts, self._lifecycle)
 
-    async def _serve(self) -> None:
-        # A part of the time for requests to end by themselves; aiohttp waits the same again after cancelling them.
-        runner = web.AppRunner(
-            build(self.context),
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=self._shutdown_seconds / 5,
-        )
-        await runner.setup()
-        harden(runner)
-        self._lifecycle.started("http server", lambda _: runner.cleanup())
-        for each in self._sockets:
-            await web.SockSite(runner, each, backlog=1024).start()
-
     def _received(self, reception: Reception) -> None:
         self.outcomes.count(reception.changes)
         if reception.telling:
@@ -276,9 +259,12 @@ class Daemon:
             raise StartError("this daemon was started without a configuration file")
         loaded = await asyncio.to_thread(load, self._path)
         server, config = self.config.server, loaded.config
-        if config.server.at(server.host, server.port) != server or config.database != self.config.database:
-            log.warning("config_needs_restart", sections=["server", "database"])
-        config = config.model_copy(update={"server": server, "database": self.config.database})
+        page = config.status_page.model_copy(update={"listen": self.config.status_page.listen})
+        kept = {"server": server, "database": self.config.database, "status_page": page}
+        moved = config.server.at(server.host, server.port) != server or page != config.status_page
+        if moved or config.database != self.config.database:
+            log.warning("config_needs_restart", sections=["server", "database", "status_page.listen"])
+        config = config.model_copy(update=kept)
         await self._look_for_tokens(config)
         await self._generate_secrets(config)
         await self._put_in_force(config)
