@@ -22,6 +22,7 @@ BENCHES = (
     "escalation",
     "replay",
     "reconcile",
+    "status_page",
 )
 """Modules of this folder with a `run(options)`, in the order they run."""
 

@@ -130,7 +130,7 @@ def _folder(parent: Path) -> Path:
     return Path(tempfile.mkdtemp(dir=parent))
 
 
-def daemon(
+def daemon(  # noqa: PLR0913 - each measurement changes one thing of the same daemon
     parent: Path,
     *,
     own_incidents: bool = False,
@@ -138,11 +138,13 @@ def daemon(
     notify: str = "[console]",
     database: Path | None = None,
     more: str = "",
+    sections: str = "",
+    scopes: str = "[ingest]",
 ) -> Server:
     """The daemon as a team runs it, with a token and a fresh SQLite file below `parent`, or with `database`.
 
     `own_incidents`: every alert opens an incident of its own, instead of one per alertname, cluster and service.
-    `more`: further sections, of which `escalation.bench` is everybody's policy.
+    `more`: further sections, of which `escalation.bench` is everybody's policy. `sections`: others.
     """
     folder = _folder(parent)
     file = database or folder / "incidentd.db"
@@ -151,12 +153,12 @@ def daemon(
     config.write_text(
         "server: {log_level: warning}\n"
         f'database: {{url: "sqlite+aiosqlite:///{file}"}}\n'
-        f"auth: {{tokens: [{{name: alertmanager, token: {TOKEN}, scopes: [ingest]}}]}}\n"
+        f"auth: {{tokens: [{{name: alertmanager, token: {TOKEN}, scopes: {scopes}}}]}}\n"
         "sources: {main: {heartbeats: []}}\n"
         f"grouping: {{by: {by}}}\n"
         f"channels: {channels}\n"
         f"route: {{notify: {notify}{', escalation: bench' if more else ''}}}\n"
-        f"{more}"
+        f"{more}{sections}"
         # Housekeeping must not clear away the past that a benchmark has made up.
         "retention: {incidents: 50y, deliveries: 50y}\n"
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TextIO
 
 import structlog
-from aiohttp import web
 
 from incidentd import sockets
 from incidentd.channels.base import ChannelEnv
@@ -20,6 +19,7 @@ from incidentd.config import Config, ConfigError, load, secret_texts
 from incidentd.delivery.worker import Worker
 from incidentd.domain.ack_link import AckLinks
 from incidentd.domain.incident import Change
+from incidentd.doors import Doors
 from incidentd.jobs.anchors import Anchors
 from incidentd.jobs.auditing import Auditing
 from incidentd.lifecycle import Lifecycle, StartError, at_once
@@ -37,7 +37,6 @@ from incidentd.store.filelock import FileLock
 from incidentd.store.migrate import migrate
 from incidentd.tracing import Telemetry
 from incidentd.web.context import Context
-from incidentd.web.server import build, harden
 from incidentd.workflows import calendars
 from incidentd.workflows.intake import GroupCommit
 from incidentd.workflows.outcomes import Outcomes
@@ -72,6 +71,7 @@ class Daemon:
         self._path = path
         self._output = output or sys.stdout
         self._lifecycle = Lifecycle()
+        self.doors = Doors(self._lifecycle)
         self._reloading = asyncio.Lock()
         self._ballast: Ballast | None = None
 
@@ -118,15 +118,12 @@ class Daemon:
         self._build_worker()
         self._build_intake()
         self._build_clockwork()
-        await self._serve()
+        await self.doors.open(self.context, self._shutdown_seconds)
         self.worker.start()
         self.clockwork.start()
 
     def _take_port(self) -> None:
-        server = self.config.server
-        self._sockets = sockets.bind(server.host, server.port)
-        self._lifecycle.started("port", at_once(lambda: sockets.close(self._sockets)))
-        port = sockets.port_of(self._sockets)
+        server, port = self.config.server, self.doors.take(self.config)
         self.config = self.config.model_copy(update={"server": server.at(port=port)})
         self.url = sockets.url_of(server.host, port)
 
@@ -228,20 +225,6 @@ class Daemon:
             read_runbooks=self.read_runbooks,
         )
         self.clockwork = Clockwork(self.context, parts, self._lifecycle)
-
-    async def _serve(self) -> None:
-        # A part of the time for requests to end by themselves; aiohttp waits the same again after cancelling them.
-        runner = web.AppRunner(
-            build(self.context),
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=self._shutdown_seconds / 5,
-        )
-        await runner.setup()
-        harden(runner)
-        self._lifecycle.started("http server", lambda _: runner.cleanup())
-        for each in self._sockets:
-            await web.SockSite(runner, each, backlog=1024).start()
 
     def _received(self, reception: Reception) -> None:
         self.outcomes.count(reception.changes)

@@ -10,6 +10,7 @@ from incidentd.channels.http import HttpClient
 from incidentd.jobs.auditing import Auditing
 from incidentd.jobs.calendars import CalendarReader
 from incidentd.jobs.chores import Chores
+from incidentd.jobs.exporting import Exporting
 from incidentd.jobs.journaling import Journaling
 from incidentd.jobs.monthly import Mailing
 from incidentd.jobs.objectives import Watching
@@ -17,6 +18,7 @@ from incidentd.jobs.reconciler import Reconciler
 from incidentd.jobs.scheduler import Scheduler
 from incidentd.jobs.silencer import Silencer
 from incidentd.jobs.status_pages import StatusPages
+from incidentd.jobs.telling import Telling
 from incidentd.lifecycle import Lifecycle
 from incidentd.sources.members import Members
 from incidentd.store.ballast import Ballast
@@ -65,18 +67,48 @@ class Clockwork:
         self.calendars = CalendarReader(
             store, clock, parts.http, lambda: context.config, metrics, parts.take_calendars
         )
-        pages = StatusPages(store, clock, lambda: context.rules, context.changed, context.stopping.is_set)
+        self.pages = StatusPages(
+            store, clock, lambda: context.rules, context.changed, context.stopping.is_set
+        )
         self.watching = _watching(context)
         self.mailing = Mailing(store, clock, lambda: context.config, parts.env)
         figures = (*self.watching.jobs, *self.mailing.jobs)
         regular = (*self.chores.jobs, reconciler.job, silencer.job, *kept.jobs, *self.calendars.jobs)
-        jobs = (*regular, *pages.jobs, *figures, *parts.auditing.jobs)
+        self.telling = _telling(context, parts)
+        self.exporting = _exporting(context, parts)
+        public = (*self.pages.jobs, *self.telling.jobs, *self.exporting.jobs)
+        jobs = (*regular, *public, *figures, *parts.auditing.jobs)
         self._scheduler = Scheduler(jobs)
         lifecycle.started("clockwork", lambda _: self._scheduler.stop())
 
     def start(self) -> None:
         """Begin to tick."""
         self._scheduler.start()
+
+
+def _telling(context: Context, parts: Parts) -> Telling:
+    return Telling(
+        store=context.store,
+        clock=context.clock,
+        http=parts.http,
+        env=parts.env,
+        config=lambda: context.config,
+        rules=lambda: context.rules,
+        metrics=context.metrics,
+        stopping=context.stopping.is_set,
+    )
+
+
+def _exporting(context: Context, parts: Parts) -> Exporting:
+    return Exporting(
+        store=context.store,
+        clock=context.clock,
+        http=parts.http,
+        export=lambda: context.config.status_page.export,
+        rules=lambda: context.rules,
+        metrics=context.metrics,
+        stopping=context.stopping.is_set,
+    )
 
 
 def _watching(context: Context) -> Watching:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
+from incidentd.metrics_public import PublicMetrics
 from incidentd.security_events import EVENT_OF, EVENT_SEVERITY, Activity, SecurityEvent
 
 MAX_SERVICES = 200
@@ -44,6 +45,7 @@ class Metrics:
         self._security()
         self._reconciling()
         self._objectives()
+        self.public = PublicMetrics(self.registry)
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

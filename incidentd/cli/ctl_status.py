@@ -11,6 +11,7 @@ import click
 from incidentd.cli.client import Answer
 from incidentd.cli.ctl_common import Duration, Session, api_options, pass_session
 from incidentd.cli.ctl_status_plans import maintenance, override
+from incidentd.cli.ctl_status_public import import_, subscribers
 from incidentd.cli.ctl_status_read import PATH, drafts, listed, quoted, show
 from incidentd.cli.output import clean
 
@@ -38,7 +39,7 @@ def status() -> None:
     """
 
 
-for _command in (drafts, listed, show, maintenance, override):
+for _command in (drafts, listed, show, maintenance, override, subscribers, import_):
     status.add_command(_command)
 
 

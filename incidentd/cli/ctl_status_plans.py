@@ -94,13 +94,17 @@ def _mover(name: str, stage: str, text: str) -> click.Command:
     )
     @click.argument("code", metavar="ID")
     @click.option("-m", "--body", metavar="TEXT", help="The text; default: the template's.")
+    @click.option(
+        "--series", is_flag=True, hidden=stage != "completed", help="It does not come again either."
+    )
     @_force
     @api_options
     @pass_session
-    def move(session: Session, /, *, code: str, body: str | None, force: bool) -> None:
+    def move(session: Session, /, *, code: str, body: str | None, force: bool, series: bool) -> None:
         if not (code.isascii() and code.isalnum()):
             raise click.BadParameter(f"{clean(code)!r} is no ID", param_hint="ID")
         said: dict[str, Any] = {"status": stage, "force": force, **({"body": body} if body else {})}
+        said |= {"series": True} if series else {}
         _report(session, session.client().post(f"{_PLANS}/{code}/update", said))
 
     return move

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,14 @@ if TYPE_CHECKING:
     from incidentd.importing import Imported
 
 _OUTPUT = "oncall.yaml"
+_PAGE = "statuspage.yaml"
+_HISTORY = "history.json"
 _MAX_BYTES = 256 * 1024 * 1024
 
 
-@click.group("import", short_help="Bring schedules, people and routes from another tool.")
+@click.group("import", short_help="Bring schedules, people, routes or a status page from another tool.")
 def import_() -> None:
-    """Bring schedules, people and routes from another tool."""
+    """Bring schedules, people and routes, or a status page, from another tool."""
 
 
 def _channels(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -111,7 +114,7 @@ def _refuse_to_overwrite(*paths: Path | None, force: bool) -> None:
         if path.exists() and not force:
             fail(f"{path} is there; name another file, or say --force")
     if len({path.resolve() for path in given}) < len(given):
-        fail("--output and --report are the same file; name two")
+        fail("two of the files to write are the same; name another")
 
 
 def _write(path: Path | None, text: str, *, err: bool) -> None:
@@ -122,3 +125,50 @@ def _write(path: Path | None, text: str, *, err: bool) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as refused:
         fail(f"{path} cannot be written: {refused.strerror}; name a file in a folder that is there")
+
+
+@import_.command("statuspage", short_help="Bring a page in Statuspage's shape, with its history.")
+@click.argument("source", metavar="URL|DIR")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help=f"File, or folder for {_PAGE}; default: stdout."
+)
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path),
+    help=f"File for incidents and maintenances, or folder for {_HISTORY}; default: left out.",
+)
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="File; default: stderr.")
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+def statuspage(
+    source: str, output: Path | None, history: Path | None, report: Path | None, *, as_json: bool, force: bool
+) -> None:
+    """Turn the page at URL, or its documents in DIR, into our configuration, its history, and a report on all of it.
+
+    Any page in the shape of Atlassian Statuspage's public API is read, without credentials. The history is sent to the
+    daemon afterwards, once it has the configuration. What cannot be read is told: exit 1, and nothing is written.
+
+    \b
+    Examples:
+      incidentd import statuspage https://status.example.com --output page.yaml --history history.json
+      incidentd import statuspage saved-documents/ --report report.txt
+      incidentctl status import history.json
+    """
+    from incidentd import importing
+    from incidentd.cli.statuspage import documents_of
+
+    output = output / _PAGE if output is not None and output.is_dir() else output
+    history = history / _HISTORY if history is not None and history.is_dir() else history
+    _refuse_to_overwrite(output, history, report, force=force)
+    try:
+        found = importing.convert_page(documents_of(source))
+    except importing.ImportRefused as refused:
+        for line in str(refused).splitlines():
+            click.echo(f"{source}: {line}", err=True)
+        raise SystemExit(1) from None
+    tool = "Statuspage"
+    said = importing.as_json(found.report) if as_json else importing.as_text(found.report, tool)
+    _write(output, importing.as_yaml(found.config, found.report, tool), err=False)
+    if history is not None:
+        _write(history, json.dumps(found.history, indent=1, ensure_ascii=True) + "\n", err=False)
+    _write(report, said, err=True)

@@ -35,6 +35,9 @@ def broken_references(document: Document) -> Iterator[Problem]:
     )
     path = ("audit", "anchor", "email")
     yield from _unknown(document, path, _mapping(audit.get("anchor")).get("email"), mails, "e-mail channel")
+    page = _mapping(_mapping(_mapping(raw).get("status_page")).get("subscribers"))
+    path = ("status_page", "subscribers", "email")
+    yield from _unknown(document, path, page.get("email"), mails, "e-mail channel")
     for name, channel in _mapping(_mapping(raw).get("channels")).items():
         others = tuple(other for other in channels if other != name)
         for index, other in enumerate(_list(_mapping(channel).get("fallback"))):
@@ -89,7 +92,7 @@ def warnings(config: Config) -> Iterator[str]:
 
 def _channel_warnings(config: Config) -> Iterator[str]:
     told = config.route.channels().union(*(channel.fallback for channel in config.channels.values()))
-    told |= paged_channels(config)
+    told |= paged_channels(config) | {config.status_page.subscribers.email or ""}
     for name, channel in config.channels.items():
         if name not in told:
             yield f"channels.{name}: no route notifies it"

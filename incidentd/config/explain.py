@@ -24,7 +24,6 @@ _HINTS = {
     ("route", "match"): """write matchers: ['label="value"']""",
     ("route", "match_re"): """write matchers: ['label=~"regex"']""",
     ("route", "group_by"): 'labels are named once, under "grouping.by"',
-    ("status_page", "listen"): "this version serves the status page on the daemon's own address",
 }
 """What people who know Alertmanager, or read of a later version, write: section and key to what is right."""
 _ROOT_ONLY = "the root route catches everything; put matchers into one of its routes"

@@ -43,6 +43,10 @@ def _long(value: SecretStr) -> SecretStr:
     return value
 
 
+LongSecret = Annotated[Secret, AfterValidator(_long)]
+"""A secret that nobody can guess."""
+
+
 def _unreserved(name: str) -> str:
     if name in RESERVED_NAMES:
         raise ValueError(
@@ -54,6 +58,15 @@ def _unreserved(name: str) -> str:
 def _derived_url(data: dict[str, Any]) -> str:
     host, port = data["host"], data["port"]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Listen(Section):
+    """A listener of its own."""
+
+    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
+    """Address or name to listen on."""
+    port: int = Field(ge=0, le=65535)
+    """TCP port; 0 takes a free one."""
 
 
 class Queue(Section):
@@ -123,7 +136,7 @@ class Token(Section):
 
     name: TokenName
     """Who uses it: the actor in timeline and audit."""
-    token: Annotated[Secret, AfterValidator(_long)]
+    token: LongSecret
     """The token itself, at least 20 characters."""
     scopes: frozenset[Scope] = Field(min_length=1)
     """What it may do: any of `ingest`, `read`, `respond`, `admin`."""

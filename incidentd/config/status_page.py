@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from incidentd.config.section import MatcherField, PositiveDuration, Section, TimeZone
+from incidentd.config.server import Listen
+from incidentd.config.status_export import Export
+from incidentd.config.status_look import Brand, Language, Pages, PageWords
+from incidentd.config.status_subscribers import Subscribers
 from incidentd.domain.severity import Severity
 from incidentd.domain.status_page import layout
-from incidentd.domain.status_page.layout import TEXTS, VARIABLES, check_text, public_id
+from incidentd.domain.status_page.layout import MAIN, VARIABLES, check_text, public_id
+from incidentd.domain.status_page.texts import TEXTS, texts_in
 from incidentd.domain.status_page.words import Policy, Status
-from incidentd.fields import BaseUrl
+from incidentd.fields import BaseUrl, Slug
 
 
 class Effect(enum.StrEnum):
@@ -68,6 +74,8 @@ class Component(Section):
     """The first day that its uptime counts, such as `2027-01-31`."""
     only_show_if_degraded: bool = False
     """The page for people leaves it out while it is operational."""
+    pages: frozenset[Slug] | None = None
+    """Which pages show it: `main` and keys of `status_page.pages`; without it, all."""
 
     @property
     def public_id(self) -> str:
@@ -92,6 +100,7 @@ class Component(Section):
             publish={**default, **(own or {})},
             auto_component=self.auto_component,
             quorum=None if quorum is None else layout.Quorum(quorum.label, quorum.partial, quorum.major),
+            pages=self.pages,
         )
 
 
@@ -116,6 +125,18 @@ class StatusPage(Section):
     """Time zone of the times it shows, and of the days that uptime is counted by."""
     url: BaseUrl | None = None
     """Public address of the page; without one, `server.public_url`."""
+    listen: Listen | None = None
+    """Serve the page, its documents and its forms here, and nothing else, instead of on the daemon's own address; needs
+    a restart. Whoever may reach this cannot reach the rest."""
+    language: Language = "en"
+    """Language of the pages for people and of the built-in texts: `en`, `de`, `fr`, `es`; another one speaks English,
+    except for `words` and `texts`. Documents for machines are English in any case."""
+    words: PageWords = {}  # noqa: RUF012 - pydantic copies it
+    """Words of the pages for people in the place of the built-in ones: [status-page.md](status-page.md#languages)."""
+    brand: Brand = Brand()
+    """What makes the page yours."""
+    pages: Pages = {}  # noqa: RUF012 - pydantic copies it
+    """Other pages, by key."""
     components: Annotated[tuple[Component, ...], AfterValidator(_unique)] = ()
     """The things it reports on, in order."""
     publish: Mapping[Severity, Policy] = {
@@ -150,6 +171,21 @@ class StatusPage(Section):
     internal_domains: tuple[str, ...] = ()
     """Suffixes of internal names; a text that holds one is not published unless somebody insists."""
 
+    subscribers: Subscribers = Subscribers()
+    """Whom the page tells by itself."""
+    export: Export = Export()
+    """Where copies of the page stand that need no daemon."""
+
+    @model_validator(mode="after")
+    def _pages_exist(self) -> Self:
+        known = {MAIN, *self.pages}
+        for component in self.components:
+            unknown = sorted((component.pages or frozenset()) - known)
+            if unknown:
+                where = f"component {component.name!r} is on the unknown page {unknown[0]!r}"
+                raise ValueError(f"{where}; accepted: {', '.join(sorted(known))}")
+        return self
+
     @model_validator(mode="after")
     def _texts_are_public(self) -> Self:
         for key, text in self.texts.items():
@@ -164,10 +200,13 @@ class StatusPage(Section):
     def layout(self, public_url: str, people: Iterable[str] = ()) -> layout.Layout:
         """The same for the domain; `public_url` is the daemon's own address, `people` are names that stay inside."""
         default = {severity: self.publish.get(severity, Policy.NEVER) for severity in Severity}
+        url, subscribers = (self.url or public_url).rstrip("/"), self.subscribers
+        look = self.brand.look(self.language, self.words)
+        form = f"{subscribers.url or url}/subscribe" if subscribers.email else ""
         return layout.Layout(
             id=public_id("page", self.name),
             name=self.name,
-            url=(self.url or public_url).rstrip("/"),
+            url=url,
             time_zone=self.time_zone,
             parts=tuple([component.part(default) for component in self.components]),
             delay=self.publish_delay,
@@ -178,8 +217,10 @@ class StatusPage(Section):
             partial_weight=self.partial_weight,
             maintenance_indicator=self.maintenance_indicator,
             stale=self.stale,
-            texts={**TEXTS, **self.texts},
+            texts={**texts_in(self.language), **self.texts},
             expose=self.expose,
             internal_domains=self.internal_domains,
             people=tuple(people),
+            look=replace(look, subscribe=form),
+            sites={key: each.site(key, url, look) for key, each in self.pages.items()},
         )

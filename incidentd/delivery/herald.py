@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Protocol
 from urllib.parse import urlencode
 
 import structlog
@@ -35,7 +36,21 @@ _CONTENDED = 0.05
 log = structlog.get_logger()
 
 
-def decide(outcome: Outcome, event: ChangeEvent, now: datetime, jitter: float) -> Ending:
+class Attempted(Protocol):
+    """A leased row of a small outbox."""
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried, with the attempt under way."""
+        ...
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was written."""
+        ...
+
+
+def decide(outcome: Outcome, event: Attempted, now: datetime, jitter: float) -> Ending:
     """What becomes of a leased row. `jitter` in [0, 1) spreads the retries."""
     if outcome.verdict is Verdict.OK:
         return Ending("sent", None, now)

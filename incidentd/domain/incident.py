@@ -218,6 +218,8 @@ class Change:
     comment: str = ""
     source_channel: str = ""
     """The channel whose vendor told us of it, and so need not be told; empty if it began here."""
+    at_once: bool = False
+    """An `updated` notice with something of its own to say: it neither waits for more nor joins what waits."""
 
 
 def step(incident: Incident, event: Event) -> State:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import calendar
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PARTS = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "WKST")
 _LEAP = 2028
 _REMEMBERED = 1000
+_COUNT = re.compile(r"COUNT=(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,18 @@ def span(planned: Plan, now: datetime) -> Span | None:
         found = _span(planned, starts)
         if now < found.ends_at:
             return found
+    return None
+
+
+def rest(planned: Plan, since: datetime) -> Plan | None:
+    """The same without the occurrences that begin before `since`; None if there are no others."""
+    if planned.rrule is None:
+        return planned if _span(planned, planned.starts).starts_at >= since else None
+    count = _COUNT.search(planned.rrule)
+    for passed, starts in enumerate(rrulestr(planned.rrule, dtstart=planned.starts)):
+        if _span(planned, starts).starts_at >= since:
+            left = f"COUNT={int(count[1]) - passed}" if count else ""
+            return replace(planned, starts=starts, rrule=_COUNT.sub(left, planned.rrule))
     return None
 
 

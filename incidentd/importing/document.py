@@ -16,15 +16,16 @@ _ABOUT = {
     "users": "People. Check that each can be reached: docs/escalation.md, How people are reached.",
     "schedules": "Who is on duty when: docs/on-call.md. A later layer wins over an earlier one.",
     "escalation": "What happens while nobody answers: docs/escalation.md.",
+    "status_page": "What the public sees: docs/status-page.md. Say in match which alerts concern each component.",
     "route": "Who is told of what. The first route that matches wins; add notify to the root for your channels.",
 }
 
 
-def as_yaml(config: Mapping[str, Any], report: Report) -> str:
+def as_yaml(config: Mapping[str, Any], report: Report, tool: str = "Grafana OnCall") -> str:
     """The sections, with a heading, and what a person has to finish as comments."""
     counts = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in Outcome)
     lines = [
-        "# Imported from Grafana OnCall by `incidentd import grafana-oncall`.",
+        f"# Imported from {tool} by `incidentd import {tool.lower().replace(' ', '-')}`.",
         f"# {len(report.entries)} objects: {counts}. The report says what differs and why.",
         "# Copy the sections into your configuration, then run `incidentd check-config` on it.",
     ]

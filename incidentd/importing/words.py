@@ -22,17 +22,17 @@ def as_json(report: Report) -> str:
     return json.dumps(found, indent=2, ensure_ascii=True) + "\n"
 
 
-def as_text(report: Report) -> str:
+def as_text(report: Report, tool: str = "Grafana OnCall") -> str:
     """The report as people read it, what needs attention marked; nothing in it moves a cursor."""
     counts = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in Outcome)
-    lines = [f"Grafana OnCall import: {len(report.entries)} objects: {counts}"]
+    lines = [f"{tool} import: {len(report.entries)} objects: {counts}"]
     ordered = sorted(report.entries, key=lambda entry: entry.kind)
     for kind, entries in groupby(ordered, key=lambda entry: entry.kind):
         lines += ["", kind]
         for entry in entries:
             lines += _entry(entry)
     if report.commands:
-        lines += ["", "Overrides: run these once incidentd has the configuration", *report.commands]
+        lines += ["", "Run these once incidentd has the configuration", *report.commands]
     if report.disabled:
         lines += ["", "Routes to finish by hand", *report.disabled]
     return "\n".join(map(plain, lines)) + "\n"

@@ -1,79 +1,162 @@
-"""The page for people, and one for each event: plain HTML that needs no script and no style."""
+"""The pages for people: HTML that is complete in itself. It needs no script, no second request and no other site."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
+import base64
+import functools
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import date
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import quote
 
-from incidentd.domain.status_page.page import PublicComponent, PublicEvent, PublicPage
-from incidentd.domain.status_page.words import WORDS, Status
-from incidentd.public.text import escaped, fragment, label, stamp
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-_DELAYED = "<p><strong>Monitoring data is delayed: what is shown here may be out of date.</strong></p>"
+from incidentd.domain.status_page.page import Look, PublicEvent, PublicPage
+from incidentd.public.shown import LEVEL_LETTERS
+from incidentd.public.speech import speech_of
+from incidentd.public.text import plain
+from incidentd.public.views import Views
+
+_SHAPES: Final = {
+    "o": "M8 0a8 8 0 1 0 0 16A8 8 0 0 0 8 0Zm3.9 6.4-4.6 5a.9.9 0 0 1-1.3 0L4 9.3l1.3-1.2 1.3 1.4 4-4.3z",
+    "m": "M15.6 3.7 13 6.3 9.9 6l-.3-3L12.2.4A4.5 4.5 0 0 0 6.3 6L.9 11.4a2.6 2.6 0 0 0 3.7 3.7L10 9.7a4.5 4.5 0 0 0"
+    " 5.6-6z",
+    "d": "M8 0a8 8 0 1 0 0 16A8 8 0 0 0 8 0Zm0 2v12A6 6 0 0 1 8 2Z",
+    "p": "M8 .8 16 15H0Zm-1 5v4h2v-4Zm0 5v2h2v-2Z",
+    "x": "M4.7 0h6.6L16 4.7v6.6L11.3 16H4.7L0 11.3V4.7Zm.6 4L4 5.3 6.7 8 4 10.7 5.3 12 8 9.3 10.7 12l1.3-1.3L9.3 8"
+    " 12 5.3 10.7 4 8 6.7Z",
+}
+"""State -> its shape: check, wrench, half disc, triangle, octagon. Nobody has to tell colours apart."""
+_COLOURS: Final = {"o": "#3b7d42", "m": "#273394", "d": "#634300", "p": "#ad5e00", "x": "#770931"}
+"""Of the tab's icon, which has no dark side."""
+_STYLE: Final = files("incidentd.public").joinpath("templates/style.css").read_text(encoding="utf-8")
+
+
+def policy(look: Look) -> str:
+    """The Content-Security-Policy of the pages: the one style sheet in them, and pictures that are part of them."""
+    digest = base64.b64encode(hashlib.sha256(style(look).encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def _styled(accent: str, accent_dark: str) -> str:
+    own = f":root{{--link:{accent}}}" if accent else ""
+    dark = f"@media(prefers-color-scheme:dark){{:root{{--link:{accent_dark}}}}}" if accent_dark else ""
+    return re.sub(r"\n\s*", "", _STYLE) + own + dark
+
+
+def style(look: Look) -> str:
+    """The style sheet of a page."""
+    return _styled(look.accent, look.accent_dark)
 
 
 def home(page: PublicPage) -> bytes:
     """The page."""
-    title = f"{escaped(page.name)}: {page.description}"
-    groups = {row.id: row.name for row in page.components if row.members is not None}
-    shown = [row for row in page.components if row.members is None and not _hidden(row)]
-    rows = "".join(f"<li>{escaped(_named(row, groups))}: <strong>{_word(row)}</strong></li>" for row in shown)
-    parts = [f"<h1>{title}</h1>", _DELAYED if page.monitoring_delayed else ""]
-    open_ones = [event for event in page.events if not event.over]
-    parts += [_article(page, event, "h2") for event in open_ones]
-    parts.append(f"<h2>Components</h2><ul>{rows}</ul>" if rows else "")
-    over = "".join(
-        f'<li><a href="/incidents/{event.id}">{escaped(event.name)}</a>, {_time(page, event.created_at)}</li>'
-        for event in page.events
-        if event.over
+    views = _views(page)
+    speech = views.speech
+    sections = views.sections
+    return _rendered(
+        "home.html",
+        views,
+        letter=LEVEL_LETTERS[page.indicator],
+        open_incidents=[views.event(event) for event in page.incidents if not event.over],
+        planned=[views.event(event, newest=3) for event in reversed(page.maintenances) if not event.over],
+        sections=sections,
+        shows_uptime=any([view.uptime for _, members in sections for view in members]),
+        rule=speech.say("rule", partial=speech.percent(100 * page.partial_weight, digits=0)),
+        past=views.past,
     )
-    parts.append(f"<h2>Past incidents</h2><ul>{over}</ul>" if over else "")
-    parts.append(
-        '<p><a href="/history.atom">Atom</a> <a href="/history.rss">RSS</a> '
-        '<a href="/api/v2/summary.json">JSON</a></p>'
-    )
-    return _document(title, "".join(parts))
 
 
 def event(page: PublicPage, known: PublicEvent) -> bytes:
-    """The page of one incident or maintenance."""
-    title = f"{escaped(known.name)} - {escaped(page.name)}"
-    return _document(title, f'{_article(page, known, "h1")}<p><a href="/">{escaped(page.name)}</a></p>')
+    """The page of one incident or maintenance, for good."""
+    views = _views(page)
+    return _rendered("event.html", views, view=views.event(known))
 
 
-def _article(page: PublicPage, known: PublicEvent, heading: str) -> str:
-    said = "".join(
-        f"<p>{_time(page, update.created_at)} <strong>{label(update.status)}</strong>: {fragment(update.body)}</p>"
-        for update in known.updates
+def months(page: PublicPage) -> Mapping[str, tuple[PublicEvent, ...]]:
+    """Month -> its events, the newest first."""
+    return _views(page).months
+
+
+def history(page: PublicPage, month: str) -> bytes:
+    """The page of one month of `months`."""
+    views = _views(page)
+    speech = views.speech
+    named = {key: speech.month(date.fromisoformat(f"{key}-01")) for key in views.months}
+    return _rendered(
+        "history.html",
+        views,
+        title=speech.say("history_title", month=named[month]),
+        month=month,
+        months=list(named.items()),
+        events=[views.event(each, newest=1) for each in views.months[month]],
     )
-    due = ""
-    if known.next_update_at is not None:
-        due = f"<p>Next update due: {_time(page, known.next_update_at)}</p>"
-    if known.scheduled_for is not None and known.scheduled_until is not None:
-        due = f"<p>{_time(page, known.scheduled_for)} to {_time(page, known.scheduled_until)}</p>"
-    return f"<section><{heading}>{escaped(known.name)}</{heading}>{due}{said}</section>"
 
 
-def _time(page: PublicPage, at: datetime) -> str:
-    here = at.astimezone(ZoneInfo(page.time_zone))
-    return f'<time datetime="{stamp(at)}">{here:%Y-%m-%d %H:%M %Z}</time>'
+def frame(page: PublicPage, title: str, body: Markup) -> bytes:
+    """A page that has something else on it, such as a form; `body` is HTML."""
+    return _rendered("frame.html", _views(page), title=title, body=body)
 
 
-def _hidden(row: PublicComponent) -> bool:
-    return row.only_show_if_degraded and row.status is Status.OPERATIONAL
+def _views(page: PublicPage) -> Views:
+    return Views(page, speech_of(page))
 
 
-def _word(row: PublicComponent) -> str:
-    return WORDS[row.status].capitalize()
+def _rendered(template: str, views: Views, **values: Any) -> bytes:  # noqa: ANN401 - whatever it shows
+    page, speech = views.page, views.speech
+    state = speech.state(page)
+    text = _environment().get_template(template).render(
+        page=page,
+        speech=speech,
+        say=speech.say,
+        base=views.base,
+        state=state,
+        description=speech.say("page_description", page=page.name, state=state),
+        made=views.moment(page.at),
+        favicon=_favicon(LEVEL_LETTERS[page.indicator]),
+        logo=_logo(page.look),
+        # Ours, or checked as a colour: nothing of it needs escaping, and a style sheet must not be.
+        style=Markup(style(page.look)),  # noqa: S704
+        shapes=_shapes(),
+        **values,
+    )  # fmt: skip
+    # What XML may not hold has no place in HTML either, whoever wrote it.
+    return plain(text).encode()
 
 
-def _named(row: PublicComponent, groups: dict[str, str]) -> str:
-    return f"{groups[row.group_id]} - {row.name}" if row.group_id else row.name
+@functools.cache
+def _shapes() -> Markup:
+    # Constants of this file.
+    drawn = [f'<path id="{letter}" fill="currentColor" d="{shape}"/>' for letter, shape in _SHAPES.items()]
+    return Markup("".join(drawn))  # noqa: S704
 
 
-def _document(title: str, body: str) -> bytes:
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title></head><body><main>{body}</main></body></html>"
-    ).encode()
+def _favicon(letter: str) -> str:
+    shape = f"<path fill='{_COLOURS[letter]}' d='{_SHAPES[letter]}'/>"
+    svg = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>{shape}</svg>"
+    return "data:image/svg+xml," + quote(svg, safe=" =:/'")
+
+
+def _logo(look: Look) -> str:
+    if look.logo is None:
+        return ""
+    return f"data:{look.logo.media};base64,{base64.b64encode(look.logo.data).decode()}"
+
+
+@functools.cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("incidentd.public"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )

@@ -86,7 +86,12 @@ def _component(page: PublicPage, row: PublicComponent) -> Json:
 
 
 def _events(page: PublicPage, rows: Mapping[str, Json], events: Iterable[PublicEvent]) -> list[Json]:
-    return [event_of(page, rows, event) for event in list(events)[:NEWEST]]
+    """The newest; what is not over is never left out, however old it is."""
+    listed = list(events)
+    going_on = [event for event in listed if not event.over]
+    past = [event for event in listed if event.over][: max(0, NEWEST - len(going_on))]
+    kept = {event.id for event in (*going_on[:NEWEST], *past)}
+    return [event_of(page, rows, event) for event in listed if event.id in kept]
 
 
 def event_of(page: PublicPage, rows: Mapping[str, Json], event: PublicEvent) -> Json:
@@ -184,12 +189,13 @@ def _group_uptime(page: PublicPage, group: PublicComponent) -> Json:
     return {
         "id": group.id,
         "uptime": {
-            f"{count}d": _mean([dict(member.percent)[count] for member in members]) for count in counts
+            f"{count}d": mean([dict(member.percent)[count] for member in members]) for count in counts
         },
     }
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def mean(values: Sequence[float | None]) -> float | None:
+    """Of those that are known, with two decimals, never rounded up; None if none is."""
     known = [value for value in values if value is not None]
     # Floored as its members are: 99.99 and 100 are not 100.
     return int(sum(known) / len(known) * 100 + 1e-6) / 100 if known else None

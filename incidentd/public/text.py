@@ -6,7 +6,8 @@ import html
 import re
 from datetime import UTC, datetime
 
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202d\u202e\ud800-\udfff\ufffe\uffff]")
+"""Also the two characters that write what follows backwards: a name must not reorder the line it stands in."""
 
 
 def stamp(at: datetime) -> str:

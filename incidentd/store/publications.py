@@ -86,6 +86,12 @@ def shown(tx: Tx, limit: int) -> list[Publication]:
     return [_publication(row) for row in rows]
 
 
+def going_on(tx: Tx, limit: int) -> list[Publication]:
+    """Published ones that are not over; at most `limit`."""
+    query = sa.select(tables.publications).where(_p.state == State.PUBLISHED.value, _p.phase.not_in(_OVER))
+    return [_publication(row) for row in tx.conn.execute(query.order_by(_p.id.desc()).limit(limit))]
+
+
 def search(tx: Tx, states: Sequence[State], before: int | None, limit: int) -> list[Publication]:
     """Those in these states, newest first."""
     query = sa.select(tables.publications).where(_p.state.in_([state.value for state in states]))
@@ -109,8 +115,8 @@ def save(tx: Tx, publication: Publication) -> Publication:
     return found
 
 
-def say(tx: Tx, update: Update) -> None:
-    """Write a text behind those of its owner, whose row this transaction has locked."""
+def say(tx: Tx, update: Update) -> Update:
+    """Write a text behind those of its owner, whose row this transaction has locked; with its place in the chain."""
     last = sa.select(_u.hash).where(_u.owner == update.owner).order_by(_u.id.desc()).limit(1)
     linked = update.linked(tx.conn.execute(last).scalar() or "")
     tx.conn.execute(
@@ -131,6 +137,7 @@ def say(tx: Tx, update: Update) -> None:
         )
     )
     touch(tx)
+    return linked
 
 
 def updates_of(tx: Tx, owners: Iterable[str]) -> dict[str, tuple[Update, ...]]:

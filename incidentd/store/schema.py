@@ -24,6 +24,7 @@ from incidentd.store import (  # noqa: F401 - some tables belong to the metadata
     schema_actions,
     schema_audit,
     schema_runbooks,
+    schema_subscribers,
 )
 from incidentd.store.schema_access import tokens as tokens  # noqa: PLC0414 - part of this module's interface
 from incidentd.store.schema_base import ID as _ID

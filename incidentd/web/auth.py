@@ -228,6 +228,11 @@ def _entry(row: StoredToken) -> _Entry:
     return _Entry(row.hash, Identity(row.name, scopes, row.source), row.expires_at, stored=True)
 
 
+def secret_of(request: web.Request) -> bytes:
+    """The token that a request carries, as Bearer or as a Basic password; empty if none."""
+    return _credentials(request.headers.get("Authorization"))[1]
+
+
 def _credentials(header: str | None) -> tuple[str, bytes]:
     """(``bearer``, ``basic`` or ``none``, the token): Basic carries it as password, whatever the user name."""
     if not header:

@@ -115,7 +115,7 @@ def _note(desk: Desk, request: web.Request, op: Op | None, status: int, seconds:
 
 def loggable(path: str) -> str:
     """`path` without the token of a link, which is a credential even where the rest was mistyped."""
-    for link in ("/ack/", "/calendars/"):
+    for link in ("/ack/", "/calendars/", "/subscriptions/"):
         before, found, _ = path.partition(link)
         if found:
             return f"{before}{link}***"[:200]

@@ -26,6 +26,8 @@ _NAMED: Final = (
     "/api/v1/schedules",
     "/api/v1/slo",
     "/calendars/",
+    "/subscriptions/",
+    "/api/v1/status/subscribers",
     "/incidents/",
     "/badge/",
     "/api/v1/status/publications",

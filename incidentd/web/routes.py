@@ -31,9 +31,7 @@ from incidentd.web import (
     silences,
     slack,
     slo,
-    status,
-    status_desk,
-    status_plans,
+    status_ops,
 )
 from incidentd.web import answers as a
 from incidentd.web import models as m
@@ -288,8 +286,6 @@ OPS: Final[tuple[Op, ...]] = (
         media="text/plain",
         open_if=lambda config: config.server.metrics_open,
     ),
-    *status.OPS,
-    *status_desk.OPS,
-    *status_plans.OPS,
+    *status_ops.OPS,
 )
 """Every operation there is."""

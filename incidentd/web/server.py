@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -19,7 +19,9 @@ from incidentd.web.headers import PROBLEM, bare
 from incidentd.web.middleware import enter, outer, refuse
 from incidentd.web.op import Op
 from incidentd.web.problems import Problem
+from incidentd.web.quick import Quick
 from incidentd.web.routes import OPS
+from incidentd.web.status_ops import EVERYBODYS, NEEDED
 
 KEEPALIVE_SECONDS: Final = 900.0
 """Idle connections are cut after this long. Alertmanager's client gives them up after five minutes, so it never
@@ -28,24 +30,40 @@ HEADER_SECONDS: Final = 5.0
 """How long a client may take to send its request's headers; then the connection is cut."""
 
 
+QUICK: web.AppKey[Quick | None] = web.AppKey("quick", Quick)
+
 Inner = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def build(context: Context) -> web.Application:
     """The application that serves `context`. After `runner.setup()`, `harden` the runner."""
     desk = Desk.of(context, openapi.render(OPS))
+    moved = EVERYBODYS if context.config.status_page.listen is not None else ()
+    app = _serving(desk, [op for op in OPS if op not in moved])
+    app[QUICK] = Quick(desk) if not moved else None
+    app.cleanup_ctx.append(_running)
+    app.on_shutdown.append(_stopping)
+    return app
+
+
+def build_public(whole: web.Application) -> web.Application:
+    """What serves the public page and nothing else, of the daemon that `whole` serves. `harden` its runner too."""
+    app = _serving(whole[DESK], [*EVERYBODYS, *[op for op in OPS if op.path in NEEDED]])
+    app[QUICK] = Quick(whole[DESK])
+    return app
+
+
+def _serving(desk: Desk, served: Sequence[Op]) -> web.Application:
     ops: dict[web.AbstractRoute, Op] = {}
     app = web.Application(middlewares=[outer(desk, ops)])
-    app[CONTEXT] = context
+    app[CONTEXT] = desk.context
     app[DESK] = desk
-    for op in OPS:
+    for op in served:
         handler = enter(desk, op)
         for path in (op.path, *op.also):
             for method in op.methods:
                 route = app.router.add_route(method, path, handler, expect_handler=_expected)
                 ops[route] = op
-    app.cleanup_ctx.append(_running)
-    app.on_shutdown.append(_stopping)
     return app
 
 
@@ -91,11 +109,35 @@ class DeadlineHandler(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Stop the time once a complete header is in, start it at the first bytes of the next one."""
+        if self._at_rest and (ready := self._ready(data)) is not None:
+            self._send(ready)
+            return
         super().data_received(data)
         if self._messages or self._current_request is not None:
             self._disarm()
         else:
             self._arm()
+
+    @property
+    def _at_rest(self) -> bool:
+        """An answer was given, the client keeps the connection, and nothing of another request has come yet."""
+        waiter = self._waiter
+        idle = waiter is not None and not waiter.done() and self._header_timer is None
+        # aiohttp's own timer of an idle connection runs from its first answer on.
+        return idle and self._keepalive_handle is not None and not (self._force_close or self._close)
+
+    def _ready(self, data: bytes) -> bytes | None:
+        """The answer to `data` if it is ready; never to a client that does not read what it got."""
+        manager, transport = self._manager, self.transport
+        if not isinstance(manager, DeadlineServer) or transport is None or transport.get_write_buffer_size():
+            return None
+        quick = None if manager.desk.context.stopping.is_set() else manager.quick
+        return None if quick is None else quick.answer(data)
+
+    def _send(self, answer: bytes) -> None:
+        assert self.transport is not None  # noqa: S101 - for the type checker: `_ready` has looked
+        self._next_keepalive_close_time = self._loop.time() + KEEPALIVE_SECONDS
+        self.transport.write(answer)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stop the time."""
@@ -150,6 +192,8 @@ class DeadlineServer(web.Server):
     """Makes the connections above."""
 
     desk: Desk
+    quick: Quick | None
+    """None: the public page is served elsewhere."""
     header_seconds: float
 
     def __call__(self) -> RequestHandler:
@@ -178,5 +222,6 @@ def harden(runner: web.AppRunner, header_seconds: float = HEADER_SECONDS) -> Non
     server.__class__ = DeadlineServer
     server.request_handler = _complete(runner.app[DESK], server.request_handler)
     server.desk = runner.app[DESK]
+    server.quick = runner.app[QUICK]
     server.header_seconds = header_seconds
     server._kwargs |= {"auto_decompress": False, "keepalive_timeout": KEEPALIVE_SECONDS}  # noqa: SLF001 - its only door

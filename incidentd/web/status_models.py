@@ -120,6 +120,8 @@ class MoveBody(SpokenBody):
 
     status: Stage
     """`in_progress`, `verifying` or `completed`; the same again says more about it."""
+    series: bool = False
+    """With `completed`: it does not come again either."""
 
 
 class UpdateAnswer(Answer):

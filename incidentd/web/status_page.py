@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 
 from incidentd.config import Config
-from incidentd.public.documents import Document, render
+from incidentd.domain.status_page.layout import MAIN
+from incidentd.domain.status_page.page import PublicPage
+from incidentd.public.documents import Document, Tree, render
 from incidentd.store import publications
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.web.context import Context
@@ -29,11 +32,13 @@ log = structlog.get_logger()
 
 
 class StatusCache:
-    """The newest documents; kept while the database is away."""
+    """The newest documents of every page; kept while the database is away."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._documents: Mapping[str, Document] | None = None
+        self._pages: Mapping[str, PublicPage] = {}
+        self._trees: Mapping[str, Tree] | None = None
+        self._hosts: Mapping[str, str] = {}
         self._config: Config | None = None
         self._version = ""
         self._until: datetime | None = None
@@ -43,16 +48,35 @@ class StatusCache:
         self._timer: asyncio.TimerHandle | None = None
         self._following: asyncio.Task[None] | None = None
 
-    async def document(self, path: str) -> Document | None:
-        """What stands under `path`; None: nothing does. Raises 503 only if there never was anything."""
-        if self._documents is None:
+    async def document(self, key: str, path: str) -> Document | None:
+        """What stands under `path` of a page; None: nothing does. Raises 503 only if there never was anything."""
+        tree = (await self._made()).get(key)
+        return None if tree is None else tree.get(path)
+
+    async def page(self, key: str = MAIN) -> PublicPage:
+        """A page as it was last made. Raises 503 as above, KeyError if there is no such page."""
+        await self._made()
+        return self._pages[key]
+
+    async def _made(self) -> Mapping[str, Tree]:
+        if self._trees is None:
             try:
                 async with asyncio.timeout(_WAIT_SECONDS):
                     await self._first.wait()
             except TimeoutError:
                 raise unavailable("the status cannot be determined now") from None
-            assert self._documents is not None  # noqa: S101 - for the type checker: set before the event
-        return self._documents.get(path)
+        assert self._trees is not None  # noqa: S101 - for the type checker: set before the event
+        return self._trees
+
+    async def key_of(self, host: str) -> str:
+        """The page that a request for this host, perhaps with a port, means. Raises 503 as above."""
+        await self._made()
+        return self._hosts.get(host.lower(), MAIN) if self._hosts else MAIN
+
+    @property
+    def quick_tree(self) -> Tree | None:
+        """The main page's documents if a request's path alone says which of them it means."""
+        return None if self._hosts or self._trees is None else self._trees.get(MAIN)
 
     def start(self) -> None:
         """Begin to follow what changes."""
@@ -91,12 +115,13 @@ class StatusCache:
         context, now = self._context, self._context.clock.now()
         config, layout = context.config, context.rules.layout
         changed = await context.store.read_now(publications.version) != self._version
-        if self._documents is not None and not changed and config is self._config and not self._over(now):
+        if self._trees is not None and not changed and config is self._config and not self._over(now):
             return
         made: Made = await context.store.read_now(lambda tx: _page(tx, context, now))
         # In a thread: requests are answered meanwhile.
-        documents = await asyncio.to_thread(render, made.page)
-        self._documents, self._version, self._until = documents, made.version, made.until
+        trees = await asyncio.to_thread(_rendered, made)
+        self._pages, self._trees, self._version, self._until = made.pages, trees, made.version, made.until
+        self._hosts = _hosts(config)
         self._config = config if layout is context.rules.layout else None
         self._made_at = context.clock.monotonic()
         self._first.set()
@@ -108,3 +133,13 @@ class StatusCache:
 
 def _page(tx: Tx, context: Context, now: datetime) -> Made:
     return page(tx, context.rules.layout, now)
+
+
+def _rendered(made: Made) -> Mapping[str, Tree]:
+    return {key: render(each) for key, each in made.pages.items()}
+
+
+def _hosts(config: Config) -> Mapping[str, str]:
+    """Host, as requests name it -> page."""
+    pages = config.status_page.pages
+    return {urlsplit(each.url).netloc.lower(): key for key, each in pages.items() if each.url is not None}

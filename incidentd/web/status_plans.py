@@ -81,7 +81,8 @@ async def move(call: Call) -> web.Response:
     """Take a maintenance on, or end it."""
     context, body, code = call.desk.context, call.body, call.request.match_info["id"]
     layout, now = context.rules.layout, context.clock.now()
-    word = Word(call.identity.actor, body.body, checked(layout, [body.body], force=body.force))
+    forced = checked(layout, [body.body], force=body.force)
+    word = Word(call.identity.actor, body.body, forced, body.series and body.status is Stage.COMPLETED)
     made = await context.store.write(
         lambda tx: public_maintenance.move(
             tx, layout, public_maintenance.find(tx, code), body.status, now, word, public_code

@@ -10,12 +10,12 @@ from functools import partial
 import structlog
 
 from incidentd.config.people import Retention
-from incidentd.store import action_items, drills, inbound, overrides, runbooks, silences
+from incidentd.store import action_items, announcements, drills, inbound, overrides, runbooks, silences
 from incidentd.store import deployments as deployment_store
 from incidentd.store import retention as store_retention
 from incidentd.store.engine import Store, Tx
 from incidentd.store.retention import Walked
-from incidentd.workflows import maintenance
+from incidentd.workflows import maintenance, subscribers
 from incidentd.workflows.deployments import give_up_untold
 
 INCIDENTS_AT_ONCE = 50
@@ -59,6 +59,8 @@ async def housekeep(
     await sweep.emptied(lambda tx: silences.delete_old(tx, forgotten, ROWS_AT_ONCE))
     await sweep.emptied(lambda tx: action_items.delete_old(tx, forgotten, ROWS_AT_ONCE))
     await sweep.emptied(lambda tx: maintenance.forget(tx, forgotten, ROWS_AT_ONCE))
+    await sweep.emptied(lambda tx: announcements.delete_old(tx, told, ROWS_AT_ONCE))
+    await sweep.emptied(lambda tx: subscribers.forget(tx, now, ROWS_AT_ONCE))
     alerts = await sweep.walked(partial(_unplaced, forgotten))
     alerts += await sweep.walked(partial(_abandoned, forgotten))
     if not stopping():

@@ -87,7 +87,7 @@ class Ledger:
         if incident.suppressed_by is not None:
             # Whatever happens to it in the window, nobody has heard of it; people are told when that ends.
             return incident
-        if notice is Notice.UPDATED:
+        if notice is Notice.UPDATED and not change.at_once:
             if incident.update_queued or not set(incident.notify) - {change.source_channel}:
                 return incident
             incident = evolve(incident, update_queued=True)
@@ -96,6 +96,8 @@ class Ledger:
             incident = evolve(incident, update_queued=False)
         actor = change.entry.actor if change.entry else "source"
         told = self.rules.deliveries(incident, notice, actor, change.comment, self.now)
+        if change.at_once:
+            told = [replace(row, not_before=self.now) for row in told]
         told = in_digest(incident, told, self.rules.paging, self.now)
         self.deliveries += [row for row in told if row.channel != change.source_channel]
         return incident

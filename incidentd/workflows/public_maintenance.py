@@ -8,13 +8,14 @@ from datetime import datetime
 from incidentd.domain import maintenance as domain
 from incidentd.domain.maintenance import Plan, Window
 from incidentd.domain.status_page import planned
-from incidentd.domain.status_page.facts import BY_RULE, Maintenance
+from incidentd.domain.status_page.facts import Maintenance
 from incidentd.domain.status_page.layout import Layout
 from incidentd.domain.status_page.planned import Said, Word
 from incidentd.domain.status_page.words import Stage
 from incidentd.store import maintenance as window_store
-from incidentd.store import public_state, publications
+from incidentd.store import public_state
 from incidentd.store.engine import Tx
+from incidentd.workflows import announcing
 from incidentd.workflows import maintenance as windows
 from incidentd.workflows.publishing import Codes
 from incidentd.workflows.respond import NotFoundError
@@ -26,21 +27,25 @@ def schedule(
     """Tell the public of it; `quiet`: pages about its components are withheld meanwhile. Raises ValueError."""
     if wanted.scheduled_until <= wanted.created_at:
         raise ValueError("the maintenance is over already")
-    numbers: list[int] = []
+    made = wanted
     if quiet:
-        length = wanted.scheduled_until - wanted.scheduled_for
-        starts = datetime.fromisoformat(wanted.starts)
-        plan = domain.plan(starts, length, wanted.time_zone, wanted.rrule)
-        numbers = [_window(tx, layout, wanted, plan, component) for component in wanted.components]
-    made = replace(wanted, windows=tuple(numbers))
-    return _write(tx, planned.scheduled(layout, made, codes(), word), BY_RULE, made.created_at)
+        made = replace(wanted, windows=_windows(tx, layout, wanted, _plan(wanted), wanted.created_at))
+    return _write(tx, planned.scheduled(layout, made, codes(), word), made.created_at)
 
 
-def _window(tx: Tx, layout: Layout, wanted: Maintenance, plan: Plan, component: str) -> int:
-    part = next(part for part in layout.parts if part.id == component)
-    window = Window(wanted.title[:100], part.match, plan)
-    comment = f"status page: {wanted.code}"
-    return windows.add(tx, window, comment, wanted.created_by, wanted.created_at).id
+def _plan(known: Maintenance) -> Plan:
+    length = known.scheduled_until - known.scheduled_for
+    return domain.plan(datetime.fromisoformat(known.starts), length, known.time_zone, known.rrule)
+
+
+def _windows(tx: Tx, layout: Layout, known: Maintenance, plan: Plan, now: datetime) -> tuple[int, ...]:
+    """Windows that keep pages quiet by `plan`, one for each component; their numbers."""
+    comment, parts = f"status page: {known.code}", [p for p in layout.parts if p.id in known.components]
+    made = [
+        windows.add(tx, Window(known.title[:100], part.match, plan), comment, known.created_by, now)
+        for part in parts
+    ]
+    return tuple([each.id for each in made])
 
 
 def find(tx: Tx, code: str) -> Maintenance:
@@ -56,7 +61,12 @@ def move(
 ) -> Maintenance:
     """A person takes it on, or ends it. Raises `StatusRefusedError`."""
     said = planned.move(layout, known, stage, now, codes(), word)
-    return _gone_on(tx, layout, said, word.author, now, codes)
+    if known.windows and stage is Stage.IN_PROGRESS and now < known.scheduled_for:
+        # It begins early, and so does the quiet; by plan it goes on.
+        early = domain.plan(now, known.scheduled_for - now, known.time_zone, None)
+        more = _windows(tx, layout, known, early, now)
+        said = replace(said, maintenance=replace(said.maintenance, windows=(*known.windows, *more)))
+    return _gone_on(tx, layout, known, said, word, now, codes)
 
 
 def due(tx: Tx, now: datetime) -> bool:
@@ -74,23 +84,30 @@ def run(tx: Tx, layout: Layout, now: datetime, codes: Codes) -> None:
         # When it should have been: a daemon that was away tells no other time than the plan's.
         at = known.scheduled_for if stage is Stage.IN_PROGRESS else known.scheduled_until
         said = planned.move(layout, known, stage, max(at, known.updated_at), codes())
-        _gone_on(tx, layout, said, BY_RULE, now, codes)
+        _gone_on(tx, layout, known, said, Word(), now, codes)
 
 
-def _gone_on(tx: Tx, layout: Layout, said: Said, author: str, now: datetime, codes: Codes) -> Maintenance:
-    stored = _write(tx, said, author, now)
-    if stored.stage is Stage.COMPLETED:
-        again = planned.following(stored, now, codes())
-        if again is not None:
-            _write(tx, planned.scheduled(layout, again, codes()), BY_RULE, now)
+def _gone_on(
+    tx: Tx, layout: Layout, before: Maintenance, said: Said, word: Word, now: datetime, codes: Codes
+) -> Maintenance:
+    """Write a step, and the next occurrence of what comes again: as long as planned, whenever this one ended."""
+    stored = _write(tx, said, now)
+    if stored.stage is not Stage.COMPLETED:
+        return stored
+    early = said.ended or word.series
+    for number in stored.windows if early else ():
+        window_store.cancel(tx, number, word.author, now)
+    again = None if word.series else planned.following(before, now, codes())
+    if again is not None:
+        if early and stored.windows:
+            # What is left of this occurrence is not quiet any more, those to come are.
+            left = domain.rest(_plan(before), again.scheduled_for)
+            again = replace(again, windows=_windows(tx, layout, again, left, now) if left else ())
+        _write(tx, planned.scheduled(layout, again, codes()), now)
     return stored
 
 
-def _write(tx: Tx, said: Said, author: str, now: datetime) -> Maintenance:
+def _write(tx: Tx, said: Said, now: datetime) -> Maintenance:
     stored = public_state.save_maintenance(tx, said.maintenance)
-    publications.say(tx, said.update)
-    if said.ended and stored.rrule is None:
-        # Those of one that comes again go on: its next occurrence needs them.
-        for number in stored.windows:
-            window_store.cancel(tx, number, author, now)
+    announcing.say(tx, said.update, now)
     return stored

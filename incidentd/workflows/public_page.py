@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from incidentd.domain.status_page.audience import keys, page_of, seen_by
 from incidentd.domain.status_page.compose import compose
 from incidentd.domain.status_page.derive import next_change, statuses
-from incidentd.domain.status_page.facts import Facts
-from incidentd.domain.status_page.layout import Layout
+from incidentd.domain.status_page.facts import Facts, Publication
+from incidentd.domain.status_page.layout import MAIN, Layout
 from incidentd.domain.status_page.page import PublicPage
 from incidentd.domain.status_page.publishing import Step
 from incidentd.domain.status_page.uptime import WINDOWS, spent
-from incidentd.domain.status_page.words import State
-from incidentd.store import public_state, publications
+from incidentd.domain.status_page.words import Phase, State, Status
+from incidentd.store import announcements, public_state, publications
 from incidentd.store.engine import Tx
 
-SHOWN = 50
-"""Incidents, and maintenances, that the documents hold."""
+SHOWN = 500
+"""Incidents, and maintenances, that can be read; documents for machines hold the newest of them."""
+_DRAFTS = 50
 _OVERRIDES = 200
 LOOK = timedelta(seconds=30)
 """How often the days of components are counted, if nothing changes."""
@@ -26,19 +29,23 @@ LOOK = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A page, and how long it is good."""
+    """The pages, and how long they are good."""
 
-    page: PublicPage
+    pages: Mapping[str, PublicPage]
+    """By key; there may be several."""
     version: str
     until: datetime | None
     """When it changes although nothing is written."""
 
+    @property
+    def page(self) -> PublicPage:
+        """The main one."""
+        return self.pages[MAIN]
+
 
 def facts(tx: Tx, layout: Layout, now: datetime) -> Facts:
     """Everything that the page is made of."""
-    shown = publications.shown(tx, SHOWN)
-    if any([part.auto_component for part in layout.parts]):
-        shown += publications.search(tx, [State.DRAFT], None, SHOWN)
+    shown = [*publications.shown(tx, SHOWN), *_drafts(tx, layout)]
     planned = public_state.maintenances(tx, SHOWN)
     today = now.astimezone(ZoneInfo(layout.time_zone)).date()
     return Facts(
@@ -51,10 +58,31 @@ def facts(tx: Tx, layout: Layout, now: datetime) -> Facts:
     )
 
 
+def _drafts(tx: Tx, layout: Layout) -> list[Publication]:
+    """Those that components follow before anybody publishes them."""
+    follows = any([part.auto_component for part in layout.parts])
+    return publications.search(tx, [State.DRAFT], None, _DRAFTS) if follows else []
+
+
+def present(tx: Tx, layout: Layout) -> Facts:
+    """What decides how components fare now, without the past."""
+    return Facts(
+        publications=(*publications.going_on(tx, SHOWN), *_drafts(tx, layout)),
+        maintenances=tuple(public_state.open_maintenances(tx)),
+        overrides=tuple(public_state.overrides(tx, _OVERRIDES)),
+    )
+
+
 def page(tx: Tx, layout: Layout, now: datetime) -> Made:
-    """The page at `now`."""
+    """The pages at `now`."""
     found = facts(tx, layout, now)
-    return Made(compose(layout, found, now), publications.version(tx), next_change(found, now))
+    pages = {key: _composed(layout, key, found, now) for key in keys(layout)}
+    return Made(pages, publications.version(tx), next_change(found, now))
+
+
+def _composed(layout: Layout, key: str, found: Facts, now: datetime) -> PublicPage:
+    own = page_of(layout, key)
+    return compose(own, seen_by(layout, own, found), now)
 
 
 def after(tx: Tx, layout: Layout, step: Step, now: datetime) -> tuple[PublicPage, PublicPage]:
@@ -63,12 +91,12 @@ def after(tx: Tx, layout: Layout, step: Step, now: datetime) -> tuple[PublicPage
     new, others = step.publication, [p for p in found.publications if p.code != step.publication.code]
     said = (*found.updates.get(new.code, ()), *([step.update] if step.update else []))
     then = replace(found, publications=(*others, new), updates={**found.updates, new.code: said})
-    return compose(layout, found, now), compose(layout, then, now)
+    return _composed(layout, MAIN, found, now), _composed(layout, MAIN, then, now)
 
 
 def count_due(tx: Tx, layout: Layout, now: datetime) -> bool:
     """True if a component fares otherwise than at the last look, or that was long ago."""
-    known, found = public_state.watches(tx), statuses(layout, facts(tx, layout, now), now)
+    known, found = public_state.watches(tx), statuses(layout, present(tx, layout), now)
     return any(
         [
             key not in known or known[key][1] is not status or now - known[key][2] >= LOOK
@@ -79,7 +107,9 @@ def count_due(tx: Tx, layout: Layout, now: datetime) -> bool:
 
 def count(tx: Tx, layout: Layout, now: datetime) -> None:
     """Add the time since the last look to the days of each component."""
-    known, found = public_state.watches(tx), statuses(layout, facts(tx, layout, now), now)
+    seen = present(tx, layout)
+    known, found = public_state.watches(tx), statuses(layout, seen, now)
+    blind = any([p.open and p.stale and p.phase is not Phase.MONITORING for p in seen.publications])
     for key, status in found.items():
         _, before, last = known.get(key, (now, status, None))
         # Of several replicas one counts: whoever moves the mark.
@@ -88,6 +118,11 @@ def count(tx: Tx, layout: Layout, now: datetime) -> None:
             and public_state.watch(tx, key, status, last, now)
             and last is not None
         ):
-            public_state.add_days(tx, spent(key, before, last, now, layout.time_zone))
+            # While our own monitoring is away, that nothing is known to be wrong says nothing: it is no uptime.
+            if not (blind and before is Status.OPERATIONAL):
+                public_state.add_days(tx, spent(key, before, last, now, layout.time_zone))
+            if before is not status:
+                said = f"{before.value} {status.value}"
+                announcements.announce(tx, announcements.COMPONENT, key, said, now)
     if found.keys() - known.keys():
         publications.touch(tx)

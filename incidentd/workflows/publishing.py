@@ -19,11 +19,15 @@ from incidentd.store import incidents, publications, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.incidents import Search
 from incidentd.store.maintenance import firing_labels
+from incidentd.workflows import announcing, audit
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules
 
 AT_ONCE = 500
 """Timeline entries that one look reads."""
+
+_NOTED = {"status_discarded": "discarded"}
+"""What changes what the public will read, though nothing is said."""
 
 Codes = Callable[[], str]
 """Draws a fresh public code: twelve letters and digits that nobody can guess."""
@@ -101,7 +105,9 @@ def write(tx: Tx, ledger: Ledger, step: Step, actor: str, incident: Incident | N
     """Write a decision: the publication, what is said, and the line in its incident's timeline."""
     stored = publications.save(tx, step.publication)
     if step.update is not None:
-        publications.say(tx, step.update)
+        announcing.say(tx, step.update, ledger.now)
+    elif step.kind in _NOTED:
+        audit.note(tx, ledger.now, actor, f"status_page.{_NOTED[step.kind]}", f"publication:{stored.code}")
     if stored.incident_id is None or not step.said:
         return stored
     number = stored.incident_id
@@ -111,5 +117,5 @@ def write(tx: Tx, ledger: Ledger, step: Step, actor: str, incident: Incident | N
             step.kind, OURSELVES if actor == BY_RULE else actor, step.said, {"publication": stored.code}
         )
         notice = Notice.UPDATED if step.tell and found.open else None
-        ledger.apply(Change(found, entry, notice, step.said))
+        ledger.apply(Change(found, entry, notice, step.said, at_once=True))
     return stored

@@ -13,6 +13,7 @@ from incidentd.store.engine import Tx
 from incidentd.workflows import audit
 
 _CALENDARS = "calendar_secret"
+_SUBSCRIBERS = "subscriber_secret"
 
 
 def webhook_secrets(tx: Tx, channels: Iterable[str], now: datetime) -> dict[str, str]:
@@ -44,6 +45,17 @@ def calendar_secret(tx: Tx, now: datetime) -> bytes:
 def known_calendar_secret(tx: Tx) -> bytes | None:
     """The same if it was made, else None."""
     found = settings.get(tx, _CALENDARS)
+    return None if found is None else base64.b64decode(found)
+
+
+def subscriber_secret(tx: Tx, now: datetime) -> bytes:
+    """The key of subscribers' links and signatures; made at the first call, the same for all replicas."""
+    return base64.b64decode(_kept(tx, _SUBSCRIBERS, _make_key, now))
+
+
+def known_subscriber_secret(tx: Tx) -> bytes | None:
+    """The same if it was made, else None."""
+    found = settings.get(tx, _SUBSCRIBERS)
     return None if found is None else base64.b64decode(found)
 
 

@@ -65,7 +65,8 @@ class HttpFake:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+        # Bodies as they were sent: some vendors judge their very bytes.
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None, auto_decompress=False)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

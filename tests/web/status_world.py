@@ -60,9 +60,14 @@ async def look(daemon: Daemon) -> None:
 
 async def summary(daemon: Daemon, wanted: Callable[[Any], object] = bool) -> Any:
     """The summary once it is as `wanted`, at most five seconds later."""
+    return await document(daemon, "/api/v2/summary.json", wanted)
+
+
+async def document(daemon: Daemon, path: str, wanted: Callable[[Any], object]) -> Any:
+    """What stands under `path` once it is as `wanted`, at most five seconds later."""
     async with asyncio.timeout(5):
         while True:
-            _, found = await daemon.get("/api/v2/summary.json", None)
+            _, found = await daemon.get(path, None)
             if wanted(found):
                 return found
 

@@ -18,6 +18,7 @@ SECURITY = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Server": "incidentd",
 }
+STATUS_PAGES = {op.path for op in status.OPS if op.media == "text/html"}
 STATUS_DOCUMENTS = {op.path for op in status.OPS if "{" not in op.path}
 COMPONENT = {
     "id", "name", "status", "created_at", "updated_at", "position", "description", "showcase", "start_date",
@@ -31,7 +32,8 @@ async def test_every_answer_has_the_security_headers(daemon: Daemon, token: str 
     calls = [(method, op.path.replace("{id}", "1"), op) for op in OPS for method in op.methods]
     for method, path, _ in [*calls, ("GET", "/nothing", None), ("PATCH", "/health", None)]:
         answer, _body = await daemon.call(method, path, token=token)
-        own_policy = path.startswith("/ack/")  # a narrower one: tests of that page look at it
+        # A narrower one: tests of those pages look at it.
+        own_policy = path.startswith("/ack/") or path in STATUS_PAGES
         for name, value in SECURITY.items():
             if own_policy and name == "Content-Security-Policy":
                 continue
@@ -102,7 +104,8 @@ async def test_all_is_well_without_incidents(daemon: Daemon) -> None:
     _, short = await daemon.get("/api/v2/status.json", None)
     assert short == {"page": summary["page"], "status": summary["status"]}
     _, page = await daemon.get("/", None)
-    assert "<h1>Acme: All Systems Operational</h1>" in page.decode()
+    assert "<h1>All Systems Operational</h1>" in page.decode()
+    assert "<title>Acme status: All Systems Operational</title>" in page.decode()
 
 
 async def test_the_documents_stay_while_the_database_is_away(daemon: Daemon) -> None:
@@ -139,3 +142,4 @@ async def test_a_name_cannot_break_out_of_the_page(start: Start) -> None:
         _, content = await daemon.get("/", None)
         assert "<script>" not in content.decode()
         assert "<b>" not in content.decode()
+        assert "&lt;script&gt; status" in content.decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.web.conftest import Daemon, alert
+from tests.web.conftest import COMPONENTS, Daemon, Start, alert
 from tests.web.status_world import look, states, summary
 from tests.web.test_oncall_cli import Terminal
 
@@ -57,3 +57,20 @@ async def test_a_maintenance_is_scheduled_begun_and_completed(daemon: Daemon, tm
     assert "verifying" in await terminal.run("status", "maintenance", "verify", code, "-m", "Looking.")
     assert "completed" in await terminal.run("status", "maintenance", "complete", code)
     assert "no maintenance" in await terminal.run("maintenance", "list")
+
+
+async def test_subscribers_are_added_listed_and_removed(start: Start, tmp_path: Path) -> None:
+    page = {"name": "Acme", "components": COMPONENTS, "subscribers": {"private_addresses": True}}
+    async with start(status_page=page) as daemon:
+        terminal = Terminal(daemon, tmp_path)
+        assert "nobody has subscribed" in await terminal.run("status", "subscribers", "list")
+        made = await terminal.run("status", "subscribers", "add", "http://10.0.0.1/hook", "-c", "Search")
+        code = made.split()[1]
+        assert "signed with: whsec_" in made
+        listed = await terminal.run("status", "subscribers", "list")
+        assert "http://10.0.0.1/hook" in listed
+        assert "whsec_" not in listed
+        again = ("status", "subscribers", "add", "http://10.0.0.1/hook")
+        assert "is subscribed" in await terminal.run(*again, code=1)
+        assert "removed: " in await terminal.run("status", "subscribers", "remove", code)
+        assert "no such subscription" in await terminal.run("status", "subscribers", "remove", code, code=5)

@@ -27,6 +27,12 @@ async def public_bytes(daemon: Daemon, code: str) -> bytes:
     """Headers and body of every public answer, errors too."""
     paths = [op.path for op in OPS if op.access == "public" and not op.path.startswith(("/health", "/ack"))]
     paths += [f"/incidents/{code}", f"/badge/{code}.svg", "/api/v2/nope.json", "/nothing", "/incidents/INC-1"]
+    paths += [
+        "/history/2026-11",
+        "/pages/nothing",
+        f"/pages/main/incidents/{code}",
+        f"/maintenance/{code}.ics",
+    ]
     found: list[bytes] = []
     for path in paths:
         answer, body = await daemon.get(path, None)

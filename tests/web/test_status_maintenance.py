@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.web.conftest import Daemon, alert
-from tests.web.status_world import DOCUMENTS, PUBLIC, faults, look, states, summary
+from tests.web.status_world import DOCUMENTS, PUBLIC, document, faults, look, states, summary
 
 PATH = "/api/v1/status/maintenances"
 PLAN: dict[str, Any] = {"title": "Upgrade", "components": ["Search"], "duration": "2h"}
@@ -68,8 +68,10 @@ async def test_one_that_is_cancelled_says_so(daemon: Daemon) -> None:
     made = await planned(daemon, starts=starts, quiet=False)
     assert made["windows"] == []
     await daemon.post(f"{PATH}/{made['id']}/update", {"status": "completed"})
-    await summary(daemon, lambda s: not s["scheduled_maintenances"])
-    _, found = await daemon.get("/api/v2/scheduled-maintenances.json", None)
+    path = "/api/v2/scheduled-maintenances.json"
+    found = await document(
+        daemon, path, lambda s: "completed" in [m["status"] for m in s["scheduled_maintenances"]]
+    )
     assert "cancelled" in found["scheduled_maintenances"][0]["incident_updates"][0]["body"]
     await schemas_hold(daemon)
 
@@ -100,7 +102,7 @@ async def test_one_that_is_verified_waits_for_a_person(daemon: Daemon) -> None:
     made = await planned(daemon, verify=True)
     await look(daemon)
     await later(daemon, hours=3)
-    found = await summary(daemon, lambda s: s["scheduled_maintenances"][0]["status"] == "verifying")
+    found = await summary(daemon, lambda s: "verifying" in str(s["scheduled_maintenances"]))
     assert states(found)["Search"] == "under_maintenance"
     await schemas_hold(daemon)
     assert (await daemon.post(f"{PATH}/{made['id']}/update", {"status": "completed"}))[0].status == 200
@@ -114,3 +116,60 @@ async def test_a_plan_that_makes_no_sense_is_refused(daemon: Daemon) -> None:
     ):  # fmt: skip
         assert (await daemon.post(PATH, {**PLAN, **wrong}))[0].status == code, wrong
     assert (await daemon.post(f"{PATH}/nothing/update", {"status": "completed"}))[0].status == 404
+
+
+async def windows(daemon: Daemon) -> list[dict[str, Any]]:
+    return list((await daemon.get("/api/v1/maintenance"))[1]["items"])
+
+
+async def test_one_that_begins_early_is_quiet_from_then_on(daemon: Daemon) -> None:
+    starts = (daemon.clock.now() + timedelta(hours=1)).isoformat()
+    made = await planned(daemon, starts=starts)
+    await daemon.post(f"{PATH}/{made['id']}/update", {"status": "in_progress"})
+    await daemon.alert(alert("Down", service="search"))
+    assert (await daemon.get("/api/v1/incidents/1"))[1]["suppressed_by"] == "Upgrade"
+    assert [w["active"] for w in await windows(daemon)] == [False, True]
+    await daemon.post(f"{PATH}/{made['id']}/update", {"status": "completed"})
+    assert await windows(daemon) == []
+
+
+async def test_ending_one_of_a_series_early_ends_its_quiet_and_keeps_the_length_of_the_next(
+    daemon: Daemon,
+) -> None:
+    made = await planned(daemon, rrule="FREQ=DAILY;COUNT=3")
+    await look(daemon)
+    daemon.clock.ahead += timedelta(minutes=10)
+    await daemon.post(f"{PATH}/{made['id']}/update", {"status": "completed"})
+    (window,) = await windows(daemon)
+    assert (window["active"], window["rrule"]) == (False, "FREQ=DAILY;COUNT=2")
+    _, listed = await daemon.get(PATH)
+    following = listed["items"][0]
+    assert following["windows"] == [window["id"]]
+    assert seconds(following) == 2 * 3600
+    assert window["starts_at"] == following["scheduled_for"]
+    await schemas_hold(daemon)
+
+
+def seconds(plan: dict[str, Any]) -> float:
+    first, last = [datetime.fromisoformat(plan[name]) for name in ("scheduled_for", "scheduled_until")]
+    return (last - first).total_seconds()
+
+
+async def test_a_whole_series_can_be_ended(daemon: Daemon) -> None:
+    made = await planned(daemon, rrule="FREQ=DAILY")
+    await look(daemon)
+    await daemon.post(f"{PATH}/{made['id']}/update", {"status": "completed", "series": True})
+    _, listed = await daemon.get(PATH)
+    assert [m["status"] for m in listed["items"]] == ["completed"]
+    assert await windows(daemon) == []
+
+
+async def test_every_step_is_in_the_audit_log_with_the_hash_of_its_text(daemon: Daemon) -> None:
+    made = await planned(daemon)
+    await daemon.post(f"{PATH}/{made['id']}/update", {"status": "completed"})
+    reason = {"component": "Blog", "status": "partial_outage", "reason": "half", "for": "1h"}
+    _, override = await daemon.post("/api/v1/status/overrides", reason)
+    await daemon.call("DELETE", f"/api/v1/status/overrides/{override['id']}", token="respond")
+    _, found = await daemon.get("/api/v1/audit", "admin")
+    kinds = [entry["action"] for entry in found["items"] if entry["action"].startswith("status_page.")]
+    assert kinds == ["status_page.said"] * 2 + ["status_page.overridden", "status_page.override_cleared"]

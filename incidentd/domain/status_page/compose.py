@@ -48,6 +48,8 @@ def compose(layout: Layout, facts: Facts, now: datetime) -> PublicPage:
         uptimes=tuple([_uptime(layout, part, facts, now) for part in layout.parts if part.showcase]),
         partial_weight=layout.partial_weight,
         monitoring_delayed=any([p.open and p.stale for p in facts.publications]),
+        at=now,
+        look=layout.look,
     )
 
 

@@ -7,32 +7,17 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from types import MappingProxyType
 
 from incidentd.domain.matcher import Matcher
 from incidentd.domain.severity import Severity
-from incidentd.domain.status_page.words import WORDS, Policy, Status, worst
+from incidentd.domain.status_page.page import Look
+from incidentd.domain.status_page.texts import TEXTS, effect_in, listed_in
+from incidentd.domain.status_page.words import Policy, Status, worst
 
 VARIABLES = frozenset({"components", "effect", "page", "started"})
 """What a public text may speak of, beside what `expose` allows."""
-TEXTS: Mapping[str, str] = MappingProxyType(
-    {
-        "title": "{components}: {effect}",
-        "investigating": "We are investigating a problem with {components}.",
-        "identified": "We know of the problem with {components} and are working on it.",
-        "monitoring": "The problem with {components} seems to be solved. We keep watching.",
-        "resolved": "The problem with {components} is solved.",
-        "scheduled": "Maintenance of {components} is planned.",
-        "in_progress": "Maintenance of {components} has begun.",
-        "verifying": "Maintenance of {components} is done, and is being verified.",
-        "completed": "Maintenance of {components} is completed.",
-        "cancelled": "Maintenance of {components} was cancelled.",
-        "stale_title": "Monitoring data is delayed",
-        "stale": "Our monitoring is not reporting. What this page shows may be out of date.",
-        "stale_over": "Our monitoring reports again.",
-    }
-)
-"""The built-in public texts, by what they are for."""
+MAIN = "main"
+"""The page itself, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +52,12 @@ class Part:
     auto_component: bool = False
     """Its status follows incidents that nobody has published."""
     quorum: Quorum | None = None
+    pages: frozenset[str] | None = None
+    """The pages that show it; None: all."""
+
+    def on(self, page: str) -> bool:
+        """The page `page` shows it."""
+        return self.pages is None or page in self.pages
 
     @property
     def full_name(self) -> str:
@@ -88,8 +79,18 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """What another page of the same daemon has of its own."""
+
+    id: str
+    name: str
+    url: str
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
-    """One page."""
+    """One page, and what others have of their own."""
 
     id: str
     name: str
@@ -114,6 +115,9 @@ class Layout:
     internal_domains: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     """Names that no public text may hold."""
+    look: Look = field(default_factory=Look)
+    sites: Mapping[str, Site] = field(default_factory=dict)
+    """The other pages, by key."""
 
     def part(self, wanted: str) -> Part | None:
         """The component with this id, name, or group and name; None if there is none, or no single one."""
@@ -129,13 +133,13 @@ class Layout:
         self, key: str, effects: Mapping[str, Status], started_at: datetime, words: Mapping[str, str]
     ) -> str:
         """The public text for `key`. `words` are values of exposed labels."""
-        names = [part.name for part in self.parts if part.id in effects]
+        names, tag = [part.name for part in self.parts if part.id in effects], self.look.language
         return self.texts[key].format_map(
             {
                 **dict.fromkeys(self.expose, ""),
                 **words,
-                "components": _listed(names) or self.name,
-                "effect": WORDS[worst(effects.values())],
+                "components": listed_in(tag, names) or self.name,
+                "effect": effect_in(tag, worst(effects.values())),
                 "page": self.name,
                 "started": started_at.strftime("%Y-%m-%d %H:%M UTC"),
             }
@@ -164,8 +168,3 @@ def check_text(text: str, variables: Iterable[str]) -> str:
                 f"{{{name}}} cannot stand in a public text; accepted: {', '.join(f'{{{v}}}' for v in known)}"
             )
     return text
-
-
-def _listed(names: Sequence[str]) -> str:
-    """`A, B and C`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

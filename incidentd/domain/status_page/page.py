@@ -6,10 +6,41 @@ no way into it for a label, an annotation, an author or a reason: no type here h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from incidentd.domain.status_page.words import Level, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """A picture that stands in the page itself, so that it costs no request."""
+
+    media: str
+    """Such as `image/svg+xml`."""
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the page for people looks and speaks; documents for machines know nothing of it."""
+
+    language: str = "en"
+    """A BCP 47 tag; what we have no words for speaks English, except for `words`."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Texts of the page in the place of the built-in ones."""
+    accent: str = ""
+    """Colour of links and buttons, such as `#0057b8`; empty: ours."""
+    accent_dark: str = ""
+    """The same where the reader's screen is dark."""
+    logo: Logo | None = None
+    home: str = ""
+    """Where the logo leads; empty: to the page itself."""
+    private: bool = False
+    """Only for those who have its token: search engines are told to stay away."""
+    subscribe: str = ""
+    """Path of the form for subscribers; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +166,9 @@ class PublicPage:
     partial_weight: float
     monitoring_delayed: bool
     """Our own monitoring is away: what is shown may be out of date."""
+    at: datetime
+    """When it was made; documents for machines do not tell it, for it changes although nothing has."""
+    look: Look = field(default_factory=Look)
 
     @property
     def events(self) -> tuple[PublicEvent, ...]:

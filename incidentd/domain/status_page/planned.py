@@ -40,6 +40,8 @@ class Word:
     """None: the template's."""
     forced: tuple[str, ...] = ()
     """What the check of free text found, which its author insists on."""
+    series: bool = False
+    """What ends does not come again."""
 
 
 _RULE = Word()

@@ -1,0 +1,93 @@
+"""A copy in a directory: whole or not there, changed files only, readable by a web server."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from incidentd.exporting.directory import publish
+from incidentd.exporting.tree import File, files
+from incidentd.public.documents import HTML, JSON, Document
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+LONG = b"<p>hello</p>" * 200
+
+
+def documents(home: bytes = LONG) -> dict[str, Document]:
+    return {
+        "/": Document(home, HTML),
+        "/incidents/abc": Document(b"<p>abc</p>", HTML),
+        "/api/v2/status.json": Document(b"{}", JSON),
+    }
+
+
+def tree(home: bytes = LONG) -> list[File]:
+    return list(files(documents(home), NOW, folders=True))
+
+
+def test_every_document_is_where_a_file_server_looks_for_it(tmp_path: Path) -> None:
+    publish(tmp_path / "new" / "site", tree(), "1")
+    current = tmp_path / "new" / "site" / "current"
+    found = {str(path.relative_to(current)) for path in current.rglob("*") if path.is_file()}
+    assert found == {
+        "index.html", "index.html.gz", "incidents/abc/index.html", "api/v2/status.json", "checked.json",
+    }  # fmt: skip
+    assert gzip.decompress((current / "index.html.gz").read_bytes()) == LONG
+    assert b'"2026-11-20T00:00:00.000Z"' in (current / "checked.json").read_bytes()
+
+
+def test_an_object_store_has_the_names_of_the_addresses() -> None:
+    names = [file.name for file in files(documents(), NOW, folders=False)]
+    assert names == ["index.html", "index.html.gz", "incidents/abc", "api/v2/status.json", "checked.json"]
+
+
+def test_what_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
+    assert publish(tmp_path, tree(), "1") == 5
+    kept = (tmp_path / "current" / "api/v2/status.json").stat()
+    assert publish(tmp_path, tree(LONG + b"!"), "2") == 2
+    again = (tmp_path / "current" / "api/v2/status.json").stat()
+    assert (kept.st_ino, kept.st_mtime) == (again.st_ino, again.st_mtime)
+    assert (tmp_path / "current" / "index.html").read_bytes().endswith(b"!")
+
+
+def test_a_failure_in_the_middle_leaves_the_current_copy(tmp_path: Path) -> None:
+    publish(tmp_path, tree(), "1")
+
+    def failing() -> Iterator[File]:
+        yield from tree(b"half")[:1]
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        publish(tmp_path, failing(), "2")
+    assert (tmp_path / "current" / "index.html").read_bytes() == LONG
+    assert [each.name for each in (tmp_path / "releases").iterdir()] == ["1"]
+
+
+def test_old_copies_and_halves_that_a_crash_left_are_deleted(tmp_path: Path) -> None:
+    (tmp_path / "releases" / ".0").mkdir(parents=True)
+    for number in range(1, 7):
+        publish(tmp_path, tree(b"%d" % number), str(number))
+    assert sorted(each.name for each in (tmp_path / "releases").iterdir()) == ["4", "5", "6"]
+    assert (tmp_path / "current").readlink() == Path("releases/6")
+
+
+def test_the_web_server_can_read_it_whatever_our_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        publish(tmp_path / "site", tree(), "1")
+    finally:
+        os.umask(before)
+    current = tmp_path / "site" / "current"
+    modes = {path.stat().st_mode & 0o777 for path in (current, *current.rglob("*"))}
+    assert modes == {0o755, 0o644}
+
+
+@pytest.mark.parametrize("path", ["/../x", "/a//b", "/a/./b", "/a\\b", "//"])
+def test_an_address_that_could_lead_out_of_the_root_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="no address"):
+        list(files({path: Document(b"", JSON)}, NOW, folders=True))
