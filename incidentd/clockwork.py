@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from incidentd.channels.base import ChannelEnv
 from incidentd.channels.http import HttpClient
 from incidentd.jobs.auditing import Auditing
+from incidentd.jobs.automation import Automation
 from incidentd.jobs.calendars import CalendarReader
 from incidentd.jobs.chores import Chores
 from incidentd.jobs.journaling import Journaling
@@ -60,14 +61,19 @@ class Clockwork:
         lifecycle.started("reconciler", lambda _: reconciler.stop())
         silencer = Silencer(*asking, context.changed)
         lifecycle.started("silences", silencer.stop)
+        self.automation = Automation(
+            store, clock, lambda: context.config, lambda: context.rules, context.changed, metrics
+        )
+        lifecycle.started("steps of runbooks", self.automation.stop)
         kept = Journaling(store, clock, context.journal, lambda: context.config, context.stopping)
         lifecycle.started("journal", kept.stop)
         self.calendars = CalendarReader(
             store, clock, parts.http, lambda: context.config, metrics, parts.take_calendars
         )
         pages = StatusPages(store, clock, lambda: context.rules, context.changed, context.stopping.is_set)
-        figures = (*_watching(context).jobs, *Mailing(store, clock, lambda: context.config, parts.env).jobs)
-        regular = (*self.chores.jobs, reconciler.job, silencer.job, *kept.jobs, *self.calendars.jobs)
+        figures = (*_watching(context).jobs, *_mailing(context, parts.env).jobs)
+        acting = (reconciler.job, silencer.job, self.automation.job, *kept.jobs)
+        regular = (*self.chores.jobs, *acting, *self.calendars.jobs)
         jobs = (*regular, *pages.jobs, *figures, *parts.auditing.jobs)
         self._scheduler = Scheduler(jobs)
         lifecycle.started("clockwork", lambda _: self._scheduler.stop())
@@ -75,6 +81,12 @@ class Clockwork:
     def start(self) -> None:
         """Begin to tick."""
         self._scheduler.start()
+
+
+def _mailing(context: Context, env: ChannelEnv) -> Mailing:
+    return Mailing(
+        context.store, context.clock, lambda: context.config, env, lambda: context.rules.runbooks.runbooks
+    )
 
 
 def _watching(context: Context) -> Watching:

@@ -48,7 +48,7 @@ def redact(_logger: object, _name: str, event: Event) -> Event:
 
 def _redacted(value: object) -> object:
     if isinstance(value, str):
-        return _SECRET_VALUES.sub(_masked, value)
+        return masked(value)
     if isinstance(value, dict):
         return {k: _MASK if _SECRET_KEYS.search(str(k)) else _redacted(v) for k, v in value.items()}
     return [_redacted(each) for each in value] if isinstance(value, list | tuple | set) else value
@@ -75,6 +75,11 @@ class _Patient:
 
     def isatty(self) -> bool:
         return self._stream.isatty()
+
+
+def masked(text: str) -> str:
+    """`text` with everything in it masked that looks like a secret."""
+    return _SECRET_VALUES.sub(_masked, text)
 
 
 def _masked(match: re.Match[str]) -> str:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from incidentd.store import (  # noqa: F401 - some tables belong to the metadata by being imported
     deployment_tables,
     schema_audit,
+    schema_automation,
     schema_runbooks,
 )
 from incidentd.store.schema_access import tokens as tokens  # noqa: PLC0414 - part of this module's interface

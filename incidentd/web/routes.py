@@ -10,6 +10,7 @@ from incidentd.web import (
     ack,
     alerts,
     audit,
+    automation,
     channels,
     deliveries,
     deployments,
@@ -196,6 +197,7 @@ OPS: Final[tuple[Op, ...]] = (
     *maintenance.OPS,
     *on_call_ops.OPS,
     *runbooks.OPS,
+    *automation.OPS,
     *silences.OPS,
     *slo.OPS,
     _read(

@@ -132,6 +132,8 @@ POSTED = 'alertmanager_notifications_failed_total{job="am",instance="a1",integra
 REFUSED = 'security_events_total{job="incidentd",event_type="%s"}'
 QUARANTINED = 'incidentd_alerts_quarantined_total{job="incidentd",source="main",reason="bad"}'
 IN_VAIN = 'incidentd_escalations_exhausted_total{job="incidentd",policy="primary"}'
+CALENDAR = f'incidentd_calendar_up{{{SELF},calendar="leave"}}'
+LEFT = f'incidentd_silences{{{SELF},source="main",state="%s"}}'
 BEAT = 'incidentd_heartbeat_missing{job="incidentd",heartbeat="main"}'
 SOURCE = {**ABOUT_SELF, "source": "main"}
 VAIN = {**ABOUT_SELF, "policy": "primary"}
@@ -187,6 +189,16 @@ INCIDENTD = [
     Case("IncidentdRejecting", "warning", {POSTS % "200": "0+1x30"}, 10),
     Case("IncidentdNotReconciling", "warning", {RECONCILED: "0x20"}, 20, SOURCE),
     Case("IncidentdNotReconciling", "warning", {RECONCILED: "0+60x20"}, 20),
+    Case(
+        "IncidentdCalendarUnreadable",
+        "warning",
+        {CALENDAR: "0x800"},
+        730,
+        {**ABOUT_SELF, "calendar": "leave"},
+    ),
+    Case("IncidentdCalendarUnreadable", "warning", {CALENDAR: "0x400 1x400"}, 730),
+    Case("IncidentdSilenceForgotten", "info", {LEFT % "forgotten": "1x60"}, 40, SOURCE),
+    Case("IncidentdSilenceForgotten", "info", {LEFT % "active": "1x60"}, 40),
     Case("IncidentdHeartbeatMissing", "warning", {BEAT: "1x9"}, 7, {**ABOUT_SELF, "heartbeat": "main"}),
     Case("IncidentdHeartbeatMissing", "warning", {BEAT: "0x9"}, 7),
     Case("IncidentdReloadRefused", "warning", {RELOADS % "refused": "0 0 1 1"}, 3, ONE),

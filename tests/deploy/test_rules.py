@@ -91,7 +91,7 @@ def test_every_rule_is_clean_by_the_daemons_own_lint(tmp_path: Path) -> None:
     assert serious == []
 
 
-@pytest.mark.parametrize(("file", "document"), zip(RULES, ("operations.md", "deploy.md"), strict=True))
+@pytest.mark.parametrize(("file", "document"), list(zip(RULES, ("operations.md", "deploy.md"), strict=True)))
 def test_every_alert_is_in_the_documents(file: Path, document: str) -> None:
     text = (ROOT / "docs" / document).read_text(encoding="utf-8")
     alerts = {rule["alert"] for group in read(file)["groups"] for rule in group["rules"]}
