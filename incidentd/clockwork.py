@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from incidentd.channels.base import ChannelEnv
 from incidentd.channels.http import HttpClient
 from incidentd.jobs.auditing import Auditing
+from incidentd.jobs.automation import Automation
 from incidentd.jobs.calendars import CalendarReader
 from incidentd.jobs.chores import Chores
 from incidentd.jobs.exporting import Exporting
@@ -62,18 +63,19 @@ class Clockwork:
         lifecycle.started("reconciler", lambda _: reconciler.stop())
         silencer = Silencer(*asking, context.changed)
         lifecycle.started("silences", silencer.stop)
+        self.automation = _automation(context)
+        lifecycle.started("steps of runbooks", self.automation.stop)
         kept = Journaling(store, clock, context.journal, lambda: context.config, context.stopping)
         lifecycle.started("journal", kept.stop)
         self.calendars = CalendarReader(
             store, clock, parts.http, lambda: context.config, metrics, parts.take_calendars
         )
-        self.pages = StatusPages(
-            store, clock, lambda: context.rules, context.changed, context.stopping.is_set
-        )
+        self.pages = _pages(context)
         self.watching = _watching(context)
-        self.mailing = Mailing(store, clock, lambda: context.config, parts.env)
+        self.mailing = _mailing(context, parts.env)
         figures = (*self.watching.jobs, *self.mailing.jobs)
-        regular = (*self.chores.jobs, reconciler.job, silencer.job, *kept.jobs, *self.calendars.jobs)
+        acting = (reconciler.job, silencer.job, self.automation.job, *kept.jobs)
+        regular = (*self.chores.jobs, *acting, *self.calendars.jobs)
         self.telling = _telling(context, parts)
         self.exporting = _exporting(context, parts)
         public = (*self.pages.jobs, *self.telling.jobs, *self.exporting.jobs)
@@ -84,6 +86,23 @@ class Clockwork:
     def start(self) -> None:
         """Begin to tick."""
         self._scheduler.start()
+
+
+def _automation(context: Context) -> Automation:
+    return Automation(
+        context.store,
+        context.clock,
+        lambda: context.config,
+        lambda: context.rules,
+        context.changed,
+        context.metrics,
+    )
+
+
+def _pages(context: Context) -> StatusPages:
+    return StatusPages(
+        context.store, context.clock, lambda: context.rules, context.changed, context.stopping.is_set
+    )
 
 
 def _telling(context: Context, parts: Parts) -> Telling:
@@ -108,6 +127,12 @@ def _exporting(context: Context, parts: Parts) -> Exporting:
         rules=lambda: context.rules,
         metrics=context.metrics,
         stopping=context.stopping.is_set,
+    )
+
+
+def _mailing(context: Context, env: ChannelEnv) -> Mailing:
+    return Mailing(
+        context.store, context.clock, lambda: context.config, env, lambda: context.rules.runbooks.runbooks
     )
 
 

@@ -143,19 +143,23 @@ def mask_text(text: str) -> str:
         return text
     if len(text) > _MOST:
         text = f"{text[:_MOST]}... ({len(text)} characters)"
+    text = mask_secrets(text)
+    if "@" in text or "%40" in text:
+        text = _mask_mails(text)
+    if "+" in text or "00" in text:
+        text = _PHONES.sub(_masked_phone, text)
+    return _LOCAL_PHONES.sub(_masked_phone, text) if len(text) >= _SHORTEST_PHONE else text
+
+
+def mask_secrets(text: str) -> str:
+    """`text` without secrets; people's addresses and what looks like a phone number, as columns of figures do, stay."""
     for secret in _hidden:
         if secret in text:
             text = text.replace(secret, MASK)
     small = text.lower()
     if any([hint in small for hint in _HINTS]):
         text = _SECRETS.sub(_masked, text)
-    if ":" in text:
-        text = _BOT_TOKENS.sub(MASK, text)
-    if "@" in text or "%40" in text:
-        text = _mask_mails(text)
-    if "+" in text or "00" in text:
-        text = _PHONES.sub(_masked_phone, text)
-    return _LOCAL_PHONES.sub(_masked_phone, text) if len(text) >= _SHORTEST_PHONE else text
+    return _BOT_TOKENS.sub(MASK, text) if ":" in text else text
 
 
 def _masked(match: re.Match[str]) -> str:

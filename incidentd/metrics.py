@@ -133,7 +133,25 @@ class Metrics:
             "Incidents that opened with neither a runbook nor a runbook_url.",
             ["severity"],
         )
+        self.guided_acknowledge, self.guided_resolve = [
+            self._histogram(f"incidentd_guided_{name}_seconds", words, _RESPONSE, ["guidance"])
+            for name, words in (
+                ("acknowledge", "Alert start to first acknowledgement, by what told people what to do."),
+                ("resolve", "Alert start to end, by what told people what to do."),
+            )
+        ]
+        self.runbook_tested = self._gauge(
+            "incidentd_runbook_tested_timestamp_seconds",
+            "The day on which somebody last went through the runbook; 0: never.",
+            ["runbook"],
+        )
         self.runbook_steps = self._counter("incidentd_runbook_steps", "Steps moved to a state.", ["state"])
+        self.step_runs = self._counter(
+            "incidentd_step_runs", "Steps that a machine took, by what came of it.", ["kind", "outcome"]
+        )
+        self.step_run_seconds = self._histogram(
+            "incidentd_step_run_seconds", "How long they took.", _DELIVERY, ["kind"]
+        )
 
     def _deployments(self) -> None:
         # A name that dashboards know.

@@ -30,6 +30,10 @@ UNCERTAIN = re.compile(
 # File, or folder with a slash at its end, to what it may use and why.
 MAY_USE = {
     "incidentd/clock.py": (r".*", "it is the clock"),
+    "incidentd/automation/supervisor.py": (
+        r"time\.monotonic",
+        "a process of its own, with nothing of ours in it",
+    ),
     "incidentd/cli/": (r"(date)?time\..*", "a command runs before a person and is given no clock"),
 }
 # Modules that the domain has no use for: each of them waits, draws or looks outside.

@@ -28,6 +28,7 @@ from incidentd.channels.words import (
     runbook_of,
     runbook_title,
     state_line,
+    tidy,
     web_link,
 )
 from incidentd.domain.notification import Message, Notice
@@ -40,6 +41,8 @@ ACKNOWLEDGE = "incidentd_acknowledge"
 RESOLVE = "incidentd_resolve"
 SNOOZE = "incidentd_snooze"
 """The `action_id` of the buttons, whose `value` is the incident's id as text."""
+RUN_STEP = "incidentd_run_step"
+"""The button that has a machine take a step; its `value` is the incident's id, a slash, and the step's number."""
 RUNBOOK = "incidentd_runbook"
 """The button that is a link. Slack reports a click on it all the same; it asks for nothing."""
 
@@ -166,8 +169,29 @@ def _actions(message: Message) -> list[Block]:
     buttons = [resolve, _button("Snooze 1h", SNOOZE, value=str(incident.id))]
     if incident.state == "triggered":
         buttons.insert(0, _button("Acknowledge", ACKNOWLEDGE, value=str(incident.id), style="primary"))
+    buttons += _offer(message)
     buttons += [_button(link.text, RUNBOOK, url=link.href) for link in links(message) if _is_runbook(link)]
     return [{"type": "actions", "elements": buttons}]
+
+
+def _offer(message: Message) -> list[Block]:
+    """The next step that a machine takes if a person agrees. The step is named: a click on an old message is not meant
+    for the one after it.
+    """
+    book = runbook_of(message)
+    offer = book.offer if book is not None else None
+    if offer is None:
+        return []
+    what = f"{'Agree to' if offer.asked_by else 'Run'} step {offer.number}"
+    button = _button(what, RUN_STEP, value=f"{message.incident.id}/{offer.number}")
+    asked = f" Asked for by {tidy(offer.asked_by, 60)}." if offer.asked_by else ""
+    button["confirm"] = {
+        "title": _plain(f"{what}?"),
+        "text": _plain(f"{tidy(offer.text, 200)}{asked}"),
+        "confirm": _plain("Run"),
+        "deny": _plain("Cancel"),
+    }
+    return [button]
 
 
 def _steps(message: Message) -> list[Block]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from incidentd.cli import output
 from incidentd.cli.ctl_common import Duration, Session, api_options, pass_session
 from incidentd.cli.output import clean, span, when
+
+if TYPE_CHECKING:
+    from incidentd.rendering.sections import Section
 
 _Json = dict[str, Any]
 _FORMATS = ("table", "json", "csv", "md", "html")
@@ -19,12 +22,13 @@ _FORMATS = ("table", "json", "csv", "md", "html")
 @click.option("--window", type=Duration(), default="30d", show_default=True, help="How far to look back.")
 @click.option("--service", metavar="NAME", help="Only this service.")
 @click.option("--dora", is_flag=True, help="Only how deployments go, with the class of each figure.")
+@click.option("--runbooks", is_flag=True, help="Only which runbooks were used, and whether they help.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", help="As what.")
 @api_options
 @pass_session
-def report(session: Session, /, *, dora: bool, form: str, **query: str | int | None) -> None:
+def report(session: Session, /, *, dora: bool, runbooks: bool, form: str, **query: str | int | None) -> None:
     """Show how many incidents there were, how long it took to notice (MTTD), acknowledge (MTTA) and resolve (MTTR)
-    them, who was paged, which alerts are noise, and how deployments go.
+    them, who was paged, which alerts are noise, what runbooks were good for, and how deployments go.
 
     The HTML form is one file with drawings, which needs nothing else.
 
@@ -33,12 +37,13 @@ def report(session: Session, /, *, dora: bool, form: str, **query: str | int | N
       incidentctl report
       incidentctl report --window 7d --service checkout
       incidentctl report --dora --window 90d
+      incidentctl report --runbooks
       incidentctl report --format html > report.html
     """
     if form == "json":
         session.json = True
-    if dora and form not in {"table", "json"}:
-        raise click.UsageError("--dora is for the table; the other forms have all figures")
+    if (dora or runbooks) and form not in {"table", "json"}:
+        raise click.UsageError("--dora and --runbooks are for the table; the other forms have all figures")
     answer = session.client().get("/api/v1/report", query)
     if session.printed(answer):
         return
@@ -50,9 +55,9 @@ def report(session: Session, /, *, dora: bool, form: str, **query: str | int | N
         return
     now = session.now()
     click.echo(f"{when(figures.get('from'), now)} to {when(figures.get('to'), now)}")
-    if not dora:
+    if not (dora or runbooks):
         _print_times(figures)
-    _print_sections(figures, only_dora=dora)
+    _print_sections(figures, only_dora=dora, only_runbooks=runbooks)
 
 
 def _print_times(figures: _Json) -> None:
@@ -73,24 +78,39 @@ def _add_figures(table: output.Table, name: object, row: _Json) -> None:
     table.add(name, row.get("opened"), row.get("resolved"), *acknowledged, *resolved)
 
 
-def _print_sections(figures: _Json, *, only_dora: bool) -> None:
-    from incidentd.rendering.sections import dora_sections, sections
+def _print_sections(figures: _Json, *, only_dora: bool, only_runbooks: bool) -> None:
+    from incidentd.rendering.sections import dora_sections, runbook_sections, sections
 
     if "dora" not in figures:
         return  # a daemon of an earlier version
-    shown = dora_sections(figures["dora"]) if only_dora else sections(figures)
-    # What the table of times has shown already.
-    known = {"All incidents", "Incidents by severity", "Incidents by service"}
+    if only_runbooks:
+        words = "no incident in this window, and no runbook to tell of"
+        if "runbooks" not in figures:
+            words = "this daemon is of an earlier version and has no figures about runbooks"
+        _print_those(runbook_sections(figures), words)
+    if only_dora:
+        words = "no deployment to the counted environments ended in this window (figures.environments)"
+        _print_those(dora_sections(figures["dora"]), words)
+    if not (only_dora or only_runbooks):
+        # What the table of times has shown already.
+        known = {"All incidents", "Incidents by severity", "Incidents by service"}
+        _print_those([section for section in sections(figures) if section.title not in known], "")
+
+
+def _print_those(found: list[Section], otherwise: str) -> None:
+    shown = [section for section in found if section.rows]
     for section in shown:
-        if section.title in known or not section.rows:
-            continue
-        click.echo(f"\n{output.clean(section.title)}")
-        table = output.Table([column.upper() for column in section.columns])
-        for row in section.rows:
-            table.add(*row)
-        output.print_table(table)
-    if only_dora and not any(section.rows for section in shown):
-        click.echo("no deployment to the counted environments ended in this window (figures.environments)")
+        _print_section(section)
+    if not shown and otherwise:
+        click.echo(otherwise)
+
+
+def _print_section(section: Section) -> None:
+    click.echo(f"\n{output.clean(section.title)}")
+    table = output.Table([column.upper() for column in section.columns])
+    for row in section.rows:
+        table.add(*row)
+    output.print_table(table)
 
 
 @click.command("slo", short_help="Show how the objectives stand.")

@@ -135,7 +135,11 @@ def _judged(
 
 def _around(config: Config, owner_label: str, labels: dict[str, str]) -> Surroundings:
     from incidentd.domain.rule_lint import Surroundings
+    from incidentd.runbooks.library import folder_of, look
 
+    folder = look(folder_of(config.runbooks))
+    for problem in folder.problems:
+        click.echo(f"warning: {problem}", err=True)
     return Surroundings(
         route=config.route.tree,
         severity=config.severity.rules,
@@ -143,6 +147,7 @@ def _around(config: Config, owner_label: str, labels: dict[str, str]) -> Surroun
         heartbeats=[beat.matchers for source in config.sources.values() for beat in source.heartbeats],
         owner_label=owner_label,
         external_labels=labels,
+        runbooks=[book.match for book in folder.shelf().runbooks],
     )
 
 

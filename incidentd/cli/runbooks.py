@@ -14,8 +14,12 @@ from incidentd.cli.main import config_option
 
 if TYPE_CHECKING:
     from incidentd.config import Config
+    from incidentd.domain.runbook_match import Shelf
+    from incidentd.domain.severity import Severity
     from incidentd.runbooks.library import Folder
 
+_NEAREST = 3
+"""Runbooks that nearly fit, of which the reason is told."""
 KINDS = ("http", "promql", "command", "silence", "notify", "status-draft")
 
 
@@ -44,6 +48,7 @@ def _path_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @config_option
 def check(path: Path | None, config_path: Path) -> None:
     """Check a runbook or a folder of them: exit 0, or 1 with every error as `file:line: what; what is accepted`."""
+    from incidentd.domain.runbook_match import rivals
     from incidentd.runbooks.library import read_file
     from incidentd.runbooks.problem import RunbookError
 
@@ -55,9 +60,17 @@ def check(path: Path | None, config_path: Path) -> None:
         click.echo(f"{path} is good: {count} steps")
         return
     folder = _folder(path, config_path)
+    for loser, winner in rivals(folder.good.values()):
+        click.echo(
+            f"warning: {loser.name}.md has the same conditions as {winner.name}.md, so no incident gets it",
+            err=True,
+        )
     if folder.bad:
         _refuse([str(problem) for problem in folder.problems])
-    click.echo(f"{folder.path} is good: {len(folder.good)} runbooks")
+    count = len(folder.good)
+    click.echo(
+        f"{folder.path} is good: {count} runbooks" if count else f"{folder.path} has no runbook (NAME.md)"
+    )
 
 
 def _refuse(problems: list[str]) -> NoReturn:
@@ -78,6 +91,10 @@ def list_runbooks(path: Path | None, config_path: Path) -> None:
         steps = f"{len(book.steps)} steps, {automated} automated"
         tested = f"tested {book.tested}" if book.tested else "never tested"
         click.echo("\t".join([book.name, matchers, steps, book.owner or "no owner", tested, book.title]))
+    _warn(folder)
+
+
+def _warn(folder: Folder) -> None:
     for problem in folder.problems:
         click.echo(f"warning: {problem}", err=True)
 
@@ -90,30 +107,62 @@ def match(labels: tuple[str, ...], path: Path | None, config_path: Path) -> None
     """Say which runbook an incident with these labels gets, and why: exit 0, or 1 if none.
 
     The severity is read from the severity label as the configuration maps it, the service from the label `service`
-    or `job`.
+    or `job`. A label set as Prometheus and Alertmanager write it is understood too.
+
+    \b
+    Examples:
+      incidentd runbooks match alertname=HighErrorRate service=checkout severity=critical
+      incidentd runbooks match '{alertname="HighErrorRate", severity="critical"}'
     """
     from incidentd.domain.alert import service_of
     from incidentd.domain.runbook_match import specificity
 
-    found: dict[str, str] = {}
-    for text in labels:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
-            raise click.UsageError(
-                f"{text!r} is no label; accepted: NAME=VALUE, such as alertname=HighErrorRate"
-            )
-        found[name] = value
+    found = _labels(labels)
     rules = load_or_fail(config_path).config.severity.rules
-    severity = rules.severity_of(found)
+    severity, service = rules.severity_of(found), service_of(found)
     known = {**found, rules.label: severity.value}
-    shelf = _folder(path, config_path).shelf()
-    choice = shelf.choose(known, service_of(found), severity)
+    folder = _folder(path, config_path)
+    _warn(folder)
+    shelf = folder.shelf()
+    choice = shelf.choose(known, service, severity)
     if choice.runbook is None:
-        fail(f"no runbook matches (severity {severity}, service {service_of(found) or 'none'})")
+        near = _nearest(shelf, known, service, severity)
+        fail("\n".join([f"no runbook matches (severity {severity}, service {service or 'none'})", *near]))
     click.echo(f"{choice.runbook.name}: {choice.why} ({specificity(choice.runbook)})")
     for name in choice.others:
         other = shelf.named(name)
         click.echo(f"  also fits: {name} ({specificity(other) if other else ''})")
+
+
+def _labels(given: tuple[str, ...]) -> dict[str, str]:
+    from incidentd.domain.matcher import parse_matchers
+
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if name and equals and not set(name) & set("{}!~,\"' ") and not value.startswith(("=", "~", '"')):
+            found[name] = value
+            continue
+        try:
+            matchers = parse_matchers(text)
+        except ValueError:
+            matchers = ()
+        if not matchers or any(matcher.op != "=" for matcher in matchers):
+            raise click.UsageError(
+                f"{text!r} is no label; accepted: NAME=VALUE, such as alertname=HighErrorRate, or a set of them,"
+                ' such as {alertname="HighErrorRate", severity="critical"}'
+            )
+        found.update({matcher.name: matcher.value for matcher in matchers})
+    return found
+
+
+def _nearest(shelf: Shelf, labels: dict[str, str], service: str, severity: Severity) -> list[str]:
+    """Those of whose conditions some hold, the fewest mistakes first."""
+    from incidentd.domain.runbook_match import misses
+
+    judged = [(misses(book, labels, service, severity), book.name) for book in shelf.runbooks]
+    near = sorted([(len(wrong), name, wrong) for (wrong, right), name in judged if right])
+    return [f"  {name} does not: {'; '.join(wrong)}" for _, name, wrong in near[:_NEAREST]]
 
 
 @runbooks.command("schema")

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from incidentd.channels.base import ChannelConfig, discover
 from incidentd.config.alerts import Grouping, SeverityMap, Source
 from incidentd.config.audit import Audit
+from incidentd.config.automation import Automation
 from incidentd.config.calendars import asked
 from incidentd.config.database import Database
 from incidentd.config.digest import EMAIL, Digest
@@ -93,6 +94,8 @@ class Config(Section):
     """How others see that incidentd does its work."""
     runbooks: Runbooks = Runbooks()
     """Where runbooks are kept."""
+    automation: Automation = Automation()
+    """What machines may do in the steps of runbooks: nothing, unless it is switched on."""
     status_page: StatusPage = StatusPage()
     """What the public sees."""
     slo: Annotated[tuple[ServiceLevel, ...], AfterValidator(named_once)] = ()

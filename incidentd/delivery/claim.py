@@ -20,6 +20,7 @@ from incidentd.domain.notification import MAX_ALERTS_SHOWN, DeliveryClass, Deliv
 from incidentd.domain.severity import Severity
 from incidentd.store import (
     alert_views,
+    automation,
     digests,
     incidents,
     leases,
@@ -241,6 +242,7 @@ def _complete(
     members = alert_views.of_incidents(tx, _incidents_of(rows), MAX_ALERTS_SHOWN)
     riders = _riders(tx, seats, found)
     books = runbooks.of(tx, _incidents_of(rows))
+    offers = {offer.incident_id: offer for offer in reversed(automation.to_decide(tx, sorted(books)))}
     firsts = pages.channels_of(tx, [row.fallback_of for row in rows if row.fallback_of is not None])
     return [
         Claimed(
@@ -252,6 +254,7 @@ def _complete(
             riders.get(row.id, ()),
             firsts.get(row.fallback_of) if row.fallback_of is not None else None,
             books.get(row.incident_id),
+            offers.get(row.incident_id),
         )
         for row in rows
     ]

@@ -8,8 +8,16 @@ from datetime import datetime
 from types import MappingProxyType
 
 from incidentd.channels.words import silence_url
+from incidentd.domain.automation import StepRun
 from incidentd.domain.incident import Incident
-from incidentd.domain.notification import AlertView, IncidentView, Message, RunbookView, StepView
+from incidentd.domain.notification import (
+    AlertView,
+    IncidentView,
+    Message,
+    OfferView,
+    RunbookView,
+    StepView,
+)
 from incidentd.domain.runbook_steps import Progress
 from incidentd.domain.vendor_key import vendor_key
 from incidentd.store.deliveries import Delivery
@@ -34,6 +42,8 @@ class Claimed:
     """The channel it stands in for."""
     progress: Progress | None = None
     """How far the incident has got with its runbook."""
+    offer: StepRun | None = None
+    """The next step that a machine takes if a person agrees."""
 
 
 def build(
@@ -52,7 +62,7 @@ def build(
         at=delivery.created_at,
         actor=delivery.actor,
         comment=delivery.comment,
-        incident=view(claimed.incident, public_url, alertmanagers, claimed.progress),
+        incident=view(claimed.incident, public_url, alertmanagers, claimed.progress, claimed.offer),
         alerts=claimed.alerts,
         reference=claimed.reference,
         minimal=delivery.minimal,
@@ -67,6 +77,7 @@ def view(
     public_url: str,
     alertmanagers: Mapping[str, str] = _NONE,
     progress: Progress | None = None,
+    offer: StepRun | None = None,
 ) -> IncidentView:
     """The incident as messages show it."""
     alertmanager = alertmanagers.get(incident.source)
@@ -92,7 +103,7 @@ def view(
         episode=incident.episode,
         runbook_url=incident.runbook_url,
         url=url,
-        runbook=_runbook(progress, url) if progress is not None else None,
+        runbook=_runbook(progress, url, offer) if progress is not None else None,
         resolve_withheld=incident.resolve_withheld_for,
         suppressed_by=incident.suppressed_by,
         flapping=incident.flapping_since is not None,
@@ -102,7 +113,13 @@ def view(
     )
 
 
-def _runbook(progress: Progress, incident_url: str) -> RunbookView:
+def _runbook(progress: Progress, incident_url: str, offer: StepRun | None) -> RunbookView:
     steps = [StepView(s.number, s.text, progress.standing(s.number).state.value) for s in progress.steps]
     url = f"{incident_url}/runbook"
-    return RunbookView(progress.name, progress.title, progress.hash, url, tuple(steps), progress.over)
+    step = progress.step(offer.number) if offer is not None else None
+    offered = (
+        OfferView(step.number, step.text, offer.asked_by) if offer is not None and step is not None else None
+    )
+    return RunbookView(
+        progress.name, progress.title, progress.hash, url, tuple(steps), progress.over, offered
+    )

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from incidentd.domain.runbook import Guidance
+
 _STEPS = (
     (timedelta(hours=1), timedelta(days=2)),
     (timedelta(days=1), timedelta(days=62)),
@@ -53,7 +55,15 @@ class IncidentFacts:
     """How often it came back."""
     flapping: bool = False
     """It comes and goes still."""
-    runbook: bool = False
+    link: bool = False
+    """An alert of it names where it is written what to do."""
+    runbook: str = ""
+    """The runbook that it got as it opened; empty: none fitted."""
+
+    @property
+    def guidance(self) -> Guidance:
+        """What told people what to do."""
+        return Guidance.RUNBOOK if self.runbook else Guidance.LINK if self.link else Guidance.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,10 @@ class Row:
     mtta: Summary
     mttr: Summary
     mttd: Summary = Summary(0)
+
+
+NOTHING = Row(0, 0, Summary(0), Summary(0))
+"""The figures of no incident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +156,10 @@ def report(facts: Iterable[IncidentFacts], now: datetime, window: timedelta) -> 
     and resolved (MTTR) perhaps in a later one. So adjoining windows add up, and a long outage is not lost
     because it began before the window.
     """
-    since = now - window
     known = list(facts)
-
-    def inside(at: datetime | None) -> bool:
-        return at is not None and since < at <= now
-
+    inside = _within(now, window)
     return Report(
-        since=since,
+        since=now - window,
         until=now,
         total=_row(known, inside),
         by_severity=_rows(known, inside, lambda incident: incident.severity),
@@ -187,6 +197,18 @@ def over_time(facts: Iterable[IncidentFacts], now: datetime, window: timedelta) 
             for n in range(count)
         ]
     )
+
+
+def grouped(
+    facts: Iterable[IncidentFacts], now: datetime, window: timedelta, key: Callable[[IncidentFacts], str]
+) -> dict[str, Row]:
+    """The figures of each group of incidents of which something happened in the `window`, in alphabetical order."""
+    return _rows(list(facts), _within(now, window), key)
+
+
+def _within(now: datetime, window: timedelta) -> Callable[[datetime | None], bool]:
+    since = now - window
+    return lambda at: at is not None and since < at <= now
 
 
 def _rows(

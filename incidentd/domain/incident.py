@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from incidentd.domain.notification import Notice
+from incidentd.domain.runbook import Guidance
 from incidentd.domain.severity import Severity
 
 
@@ -78,6 +79,10 @@ class Refusal(enum.StrEnum):
     """No labels say which alerts a silence would be for."""
     STEP_STATE = "step_state"
     """The step of the runbook does not allow it: a machine is at it."""
+    AUTOMATION = "automation"
+    """A machine may not do it: the configuration, the switch or the runbook says so."""
+    COOLDOWN = "cooldown"
+    """The same command ran just now."""
 
 
 class ActionRefusedError(Exception):
@@ -220,6 +225,8 @@ class Change:
     """The channel whose vendor told us of it, and so need not be told; empty if it began here."""
     at_once: bool = False
     """An `updated` notice with something of its own to say: it neither waits for more nor joins what waits."""
+    guidance: Guidance | None = None
+    """What told people what to do, where it was looked up: at acknowledgements and resolves."""
 
 
 def step(incident: Incident, event: Event) -> State:

@@ -154,6 +154,16 @@ class StepView:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferView:
+    """A step that a machine takes if a person agrees."""
+
+    number: int
+    text: str
+    asked_by: str = ""
+    """Who asked for it, where a second person has to agree."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunbookView:
     """The runbook of an incident as messages show it."""
 
@@ -165,6 +175,8 @@ class RunbookView:
     steps: tuple[StepView, ...]
     over: int
     """How many of them are done or skipped."""
+    offer: OfferView | None = None
+    """The next step that a person can have a machine take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from incidentd.domain.severity import Severity, SeverityRules
 NAME = "alertname"
 """The label that Prometheus fills with the rule's name, whatever the rule writes there."""
 RUNBOOK = "runbook_url"
-"""The annotation that an incident takes its runbook from."""
+"""The annotation that an incident takes the link to its runbook from."""
 _TEMPLATE = "{{"
 
 
@@ -110,6 +110,8 @@ class Surroundings:
     owner_label: str = "team"
     external_labels: Mapping[str, str] = field(default_factory=dict)
     """Labels that Prometheus puts on every alert that does not have them."""
+    runbooks: Sequence[Sequence[Matcher]] = ()
+    """Matcher sets of the runbooks of the folder; an incident that may get one needs no link."""
 
 
 class Fit(enum.IntEnum):
@@ -180,11 +182,17 @@ def _heartbeat(values: Values, around: Surroundings) -> bool:
     return any(fits(matchers, values) is Fit.YES for matchers in around.heartbeats)
 
 
+def _written_down(values: Values, around: Surroundings) -> bool:
+    return any(fits(matchers, values) is not Fit.NO for matchers in around.runbooks)
+
+
 def _findings(rule: AlertRule, values: Values, fit: Fit, around: Surroundings) -> Iterator[Finding]:
     yield from _routing(rule, values, fit, around)
     yield from _severity(rule, around)
-    if not rule.annotations.get(RUNBOOK, "").strip():
-        remedy = f"add the annotation {RUNBOOK}: the address of what to do"
+    if not rule.annotations.get(RUNBOOK, "").strip() and not _written_down(values, around):
+        remedy = (
+            f"add the annotation {RUNBOOK}, the address of what to do, or a runbook that matches its labels"
+        )
         yield Finding(Code.NO_RUNBOOK, "has no runbook", remedy, rule)
     written = {**around.external_labels, **rule.labels}
     if not written.get(around.owner_label, "").strip():

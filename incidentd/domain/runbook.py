@@ -36,6 +36,16 @@ class Run(enum.StrEnum):
     """A person who asks for it."""
 
 
+class Guidance(enum.StrEnum):
+    """What told people what to do about an incident."""
+
+    RUNBOOK = "runbook"
+    """One of the folder fitted as it opened."""
+    LINK = "link"
+    """Nothing but the address that its alert names."""
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """What a machine does in a step, checked when the runbook was read."""

@@ -83,6 +83,34 @@ def fits(runbook: Runbook, labels: Mapping[str, str], service: str, severity: Se
     )
 
 
+def misses(
+    runbook: Runbook, labels: Mapping[str, str], service: str, severity: Severity
+) -> tuple[list[str], int]:
+    """The conditions that do not hold for such an incident, with what it has instead, and how many do hold."""
+    found = [
+        (matcher.matches(labels), str(matcher), labels.get(matcher.name, "")) for matcher in runbook.match
+    ]
+    if runbook.service is not None:
+        found.append((runbook.service == service, f"service: {runbook.service}", service))
+    if runbook.severities:
+        wanted = f"severity: {', '.join(runbook.severities)}"
+        found.append((severity in runbook.severities, wanted, severity.value))
+    wrong = [f"{wanted} (here {actual or 'missing'})" for holds, wanted, actual in found if not holds]
+    return wrong, len(found) - len(wrong)
+
+
+def rivals(runbooks: Iterable[Runbook]) -> list[tuple[Runbook, Runbook]]:
+    """Runbooks that no incident can get, each with the one that it always loses to: both have the same conditions."""
+    first: dict[object, Runbook] = {}
+    lost = []
+    for runbook in sorted(runbooks, key=lambda each: each.name):
+        conditions = (frozenset(map(str, runbook.match)), runbook.service, frozenset(runbook.severities))
+        winner = first.setdefault(conditions, runbook)
+        if winner is not runbook:
+            lost.append((runbook, winner))
+    return lost
+
+
 def choose(
     runbooks: Iterable[Runbook], labels: Mapping[str, str], service: str, severity: Severity
 ) -> Choice:

@@ -35,16 +35,16 @@ def placeholders(query: str) -> tuple[str, ...]:
 def fill_query(query: str, labels: Mapping[str, str]) -> str:
     """`query` with each placeholder replaced by the value of the incident's label of that name.
 
-    A matcher whose whole value is a placeholder for a label that is missing matches everything: the incident does not
-    narrow it. Elsewhere a missing label is empty.
+    A matcher whose whole value is a placeholder for a label that is missing, and a `=~` that has one in it, matches
+    everything: the incident does not narrow it. Elsewhere a missing label is empty.
     """
     return _MATCHER.sub(lambda found: _filled(found, labels), query)
 
 
 def _filled(found: re.Match[str], labels: Mapping[str, str]) -> str:
     operator, value = found[1], found[2]
-    alone = _NAME.fullmatch(value)
-    if alone is not None and not labels.get(alone[1]) and operator in {"=", "=~"}:
+    narrows = operator == "=~" or (operator == "=" and _NAME.fullmatch(value) is not None)
+    if narrows and not all(labels.get(name) for name in _NAME.findall(value)):
         return '=~".*"'
     regex = operator in {"=~", "!~"}
     return f'{operator}"{_NAME.sub(lambda name: _escaped(labels.get(name[1], ""), regex=regex), value)}"'

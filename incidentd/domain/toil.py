@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from incidentd.domain.figures import IncidentFacts, time_to_resolve
+from incidentd.domain.runbook import Guidance
 
 NIGHT_FROM, NIGHT_TO = time(22), time(7)
 LISTED = 20
@@ -91,7 +92,7 @@ def toil(facts: Iterable[IncidentFacts], since: datetime, until: datetime) -> To
     opened = [incident for incident in facts if since < incident.opened_at <= until]
     noise = _noise(opened)
     ignored = [i for i in opened if i.first_acknowledged_at is None and i.resolved_at is not None]
-    bare = _noise([incident for incident in opened if not incident.runbook])
+    bare = _noise([incident for incident in opened if incident.guidance is Guidance.NONE])
     flappers = [each for each in noise if each.reopened or each.flapping]
     return Toil(
         noisiest=tuple(noise[:LISTED]),

@@ -33,6 +33,7 @@ _COMMENT_BYTES: Final = 4096
 _WORD_SHOWN: Final = 32
 _ID: Final = re.compile(r"[A-Z0-9]{1,32}")
 _REFERENCE: Final = re.compile(r"(?:INC-)?([0-9]{1,18})", re.IGNORECASE)
+_STEP: Final = re.compile(r"[0-9]{1,4}", re.ASCII)
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
 _FORCE: Final = frozenset({"--force", "-force", "\u2013force", "\u2014force"})
 """Keyboards of phones and Macs make one long dash of two."""
@@ -45,18 +46,20 @@ class Verb(enum.StrEnum):
     RESOLVE = "resolve"
     SNOOZE = "snooze"
     SILENCE = "silence"
+    RUN = "run"
     LIST = "list"
     SHOW = "show"
     ONCALL = "oncall"
     HELP = "help"
 
 
-ACTS: Final = frozenset({Verb.ACKNOWLEDGE, Verb.RESOLVE, Verb.SNOOZE, Verb.SILENCE})
+ACTS: Final = frozenset({Verb.ACKNOWLEDGE, Verb.RESOLVE, Verb.SNOOZE, Verb.SILENCE, Verb.RUN})
 """The verbs that change something."""
 _BUTTONS: Final = {
     "incidentd_acknowledge": Verb.ACKNOWLEDGE,
     "incidentd_resolve": Verb.RESOLVE,
     "incidentd_snooze": Verb.SNOOZE,
+    "incidentd_run_step": Verb.RUN,
 }
 _WORDS: Final = {"ack": Verb.ACKNOWLEDGE, **{verb.value: verb for verb in Verb}}
 
@@ -72,6 +75,8 @@ class Order:
     force: bool = False
     pause: timedelta = timedelta()
     """How long a snooze or a silence lasts."""
+    step: int = 0
+    """Which step of the runbook a machine is to take."""
     problem: str = ""
     """Why the words were not understood; then the verb is `HELP`."""
 
@@ -146,15 +151,24 @@ def clicked(payload: Mapping[str, Any]) -> Ask | None:
         verb = _BUTTONS.get(str(action.get("action_id"))) if isinstance(action, dict) else None
         if verb is None:
             continue
-        number = _incident(action.get("value"))
-        order = (
-            Order(Verb.HELP, problem="that button names no incident")
-            if number is None
-            else Order(verb, number, pause=BUTTON_SNOOZE if verb is Verb.SNOOZE else timedelta())
-        )
+        order = _pressed(verb, action.get("value"))
         teams = _known(_id_in(payload, "team"), _id_in(payload, "enterprise"))
         return Ask(order, _id_in(payload, "user"), teams, _text(payload.get("response_url")), button=True)
     return None
+
+
+def _pressed(verb: Verb, value: object) -> Order:
+    """What a button asks for, by the value that we gave it."""
+    written, _, step = value.partition("/") if isinstance(value, str) else ("", "", "")
+    number, chosen = _incident(written), _step(step)
+    if number is None or (verb is Verb.RUN) is (chosen is None):
+        return Order(Verb.HELP, problem="that button names no incident")
+    pause = BUTTON_SNOOZE if verb is Verb.SNOOZE else timedelta()
+    return Order(verb, number, pause=pause, step=chosen or 0)
+
+
+def _step(text: str) -> int | None:
+    return int(text) if _STEP.fullmatch(text) else None
 
 
 def commanded(fields: Mapping[str, Any]) -> Ask:
@@ -185,6 +199,11 @@ def order_of(text: str) -> Order:
         return _misread(f"{verb.value} needs an incident, such as INC-12")
     if verb in {Verb.SNOOZE, Verb.SILENCE}:
         return _for_a_while(verb, number, words[1:])
+    if verb is Verb.RUN:
+        step = _step(words[1]) if len(words) > 1 else None
+        if step is None:
+            return _misread("run needs the number of a step, such as INC-12 3")
+        return Order(verb, number, _comment(words[2:]), step=step)
     return Order(verb, number, _comment(words[1:]), force)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -17,6 +17,7 @@ from incidentd.clock import Clock
 from incidentd.config import Config
 from incidentd.domain.monthly import Month, due
 from incidentd.domain.notification import Verdict
+from incidentd.domain.runbook import Runbook
 from incidentd.jobs.scheduler import Job
 from incidentd.rendering.document import document
 from incidentd.rendering.formats import Format, heading, rendered
@@ -41,6 +42,8 @@ class Mailing:
     config: Callable[[], Config]
     """That in force: a reload replaces it."""
     env: ChannelEnv
+    books: Callable[[], Sequence[Runbook]]
+    """The runbooks in force."""
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -72,9 +75,8 @@ class Mailing:
             return
         if not await self.store.write(lambda tx: _claim(tx, name, month, lease, now)):
             return
-        made = await self.store.read(
-            lambda tx: compiled(tx, config, month.until, month.until - month.since, None)
-        )
+        books, window = self.books(), month.until - month.since
+        made = await self.store.read(lambda tx: compiled(tx, config, books, month.until, window, None))
         outcome = await sender.post(mailbox, letter(document(made), mailbox, month, self.env.domain))
         if outcome.verdict is Verdict.OK:
             await self.store.write(lambda tx: settings.advance(tx, name, lease, sent))

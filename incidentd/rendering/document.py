@@ -8,7 +8,8 @@ from typing import Any
 
 from incidentd.domain.dora import Figures
 from incidentd.domain.duration import format_duration
-from incidentd.domain.figures import IncidentFacts, Row
+from incidentd.domain.figures import IncidentFacts, Point, Row
+from incidentd.domain.runbook_figures import RunbookReport, Steps, Use
 from incidentd.domain.toil import LISTED, Breach, Noise
 from incidentd.workflows.reporting import Compiled
 
@@ -27,16 +28,7 @@ def document(made: Compiled) -> Json:
         "by_severity": [{"severity": name, **row_json(row)} for name, row in report.by_severity.items()],
         "by_service": [{"service": name, **row_json(row)} for name, row in report.by_service.items()],
         "by_alertname": [{"alertname": name, **row_json(row)} for name, row in report.by_alertname.items()],
-        "over_time": [
-            {
-                "from": point.since,
-                "to": point.until,
-                "opened": point.opened,
-                "resolved": point.resolved,
-                "mttr_seconds": point.mttr_seconds,
-            }
-            for point in report.over_time
-        ],
+        "over_time": [_point(point) for point in report.over_time],
         "responders": [asdict(load) for load in made.load],
         "noisiest": _noise(toil.noisiest),
         "flappers": _noise(toil.flappers),
@@ -50,10 +42,21 @@ def document(made: Compiled) -> Json:
             "breaches": len(made.breaches),
             "items": [_breach(each) for each in made.breaches[:LISTED]],
         },
+        "runbooks": _runbooks(made.runbooks),
         "dora": {
             **dora_json(made.dora.total),
             "by_service": [{"service": name, **dora_json(f)} for name, f in made.dora.by_service.items()],
         },
+    }
+
+
+def _point(point: Point) -> Json:
+    return {
+        "from": point.since,
+        "to": point.until,
+        "opened": point.opened,
+        "resolved": point.resolved,
+        "mttr_seconds": point.mttr_seconds,
     }
 
 
@@ -81,6 +84,27 @@ def dora_json(made: Figures) -> Json:
         },
         "class": made.overall,
     }
+
+
+def _runbooks(made: RunbookReport) -> Json:
+    return {
+        "by_guidance": [{"guidance": kind.value, **row_json(row)} for kind, row in made.guidance.items()],
+        "steps": _steps(made.steps),
+        "items": [_use(use) for use in made.uses],
+    }
+
+
+def _use(use: Use) -> Json:
+    return {
+        **{name: getattr(use, name) for name in ("name", "title", "in_force", "owner", "version", "tested")},
+        "last_used_at": use.last_at,
+        **row_json(use.incidents),
+        "steps": _steps(use.steps),
+    }
+
+
+def _steps(steps: Steps) -> Json:
+    return {"total": steps.total, **asdict(steps)}
 
 
 def _noise(found: Sequence[Noise]) -> list[Json]:

@@ -9,6 +9,8 @@ from typing import Any
 
 Json = Mapping[str, Any]
 _SPANS = ("mean", "p50", "p90", "p95")
+_STEPS = ("done", "skipped", "failed", "running", "pending")
+_GUIDANCE = {"runbook": "runbook", "link": "a link alone", "none": "neither"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,74 @@ def sections(report: Json) -> list[Section]:
         _responders(report["responders"]),
         _noise("Noisiest alerts", report["noisiest"]),
         _noise("Flappers", report["flappers"]),
-        _noise("Alerts without a runbook", report["without_runbook"]),
         _unacknowledged(report["never_acknowledged"]),
         _breaches(report["mttr_objective"]),
+        *runbook_sections(report),
         *dora_sections(report["dora"]),
     ]
     return [section for section in found if section.rows]
+
+
+def runbook_sections(report: Json) -> list[Section]:
+    """Whether runbooks help, which were used and how, which were not, and which alerts have none."""
+    made = report.get("runbooks")
+    if made is None:
+        return []  # a daemon of an earlier version
+    used = [each for each in made["items"] if each["last_used_at"] or each["opened"] or each["resolved"]]
+    return [
+        _guidance(made["by_guidance"]),
+        _used(used, made["steps"]),
+        _idle([each for each in made["items"] if each not in used]),
+        _noise("Alerts without a runbook", report["without_runbook"]),
+    ]
+
+
+def _used(found: Sequence[Json], steps: Json) -> Section:
+    columns = ("runbook", "opened", "steps done", *_STEPS[1:])
+    rows = [_use(each) for each in found]
+    if len(found) > 1:
+        opened = sum(each["opened"] for each in found)
+        rows.append(("all", str(opened), *[str(steps[state]) for state in _STEPS], "", "", ""))
+    bars = tuple([(each["name"], float(each["opened"]), str(each["opened"])) for each in found[:20]])
+    return Section("Runbooks used", (*columns, "MTTA p50", "MTTR p50", "last tested"), tuple(rows), bars)
+
+
+def _guidance(found: Sequence[Json]) -> Section:
+    columns = ("what to do", "opened", "resolved", "MTTA p50", "MTTA p90", "MTTR p50", "MTTR p90")
+    rows = [
+        (
+            _GUIDANCE.get(each["guidance"], str(each["guidance"])),
+            *[str(each[name]) for name in ("opened", "resolved")],
+            *[
+                span(each[figure][f"{part}_seconds"])
+                for figure in ("mtta", "mttr")
+                for part in ("p50", "p90")
+            ],
+        )
+        for each in found
+    ]
+    some = any(each["opened"] or each["resolved"] or each["mtta"]["count"] for each in found)
+    return Section("With and without a runbook", columns, tuple(rows) if some else ())
+
+
+def _use(each: Json) -> tuple[str, ...]:
+    return (
+        str(each["name"]) + ("" if each["in_force"] else " (no file any more)"),
+        str(each["opened"]),
+        *[str(each["steps"][state]) for state in _STEPS],
+        span(each["mtta"]["p50_seconds"]),
+        span(each["mttr"]["p50_seconds"]),
+        _tested(each) if each["in_force"] else "-",
+    )
+
+
+def _idle(found: Sequence[Json]) -> Section:
+    rows = tuple([(each["name"], each["owner"] or "-", _tested(each)) for each in found])
+    return Section("Runbooks not used", ("runbook", "owner", "last tested"), rows)
+
+
+def _tested(each: Json) -> str:
+    return str(each["tested"] or "never")
 
 
 def dora_sections(dora: Json) -> list[Section]:

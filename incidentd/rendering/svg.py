@@ -100,3 +100,20 @@ def _x(n: int, count: int) -> float:
 def _y(left: float, low: float) -> float:
     share = (1 - max(left, low)) / (1 - low)
     return _TOP + (HEIGHT - _TOP - _BOTTOM) * share
+
+
+def sparkline(title: str, points: Sequence[tuple[float, float]]) -> str:
+    """The course of one series as (when, value): a small line, its least and greatest value."""
+    width, height, edge = 240, 48, 4
+    since, until = (points[0][0], points[-1][0]) if points else (0.0, 0.0)
+    values = [value for _, value in points]
+    low, high = (min(values), max(values)) if values else (0.0, 0.0)
+    x = [edge + (width - 2 * edge) * (at - since) / ((until - since) or 1.0) for at, _ in points]
+    y = [height - edge - (height - 2 * edge) * (value - low) / ((high - low) or 1.0) for value in values]
+    line = " ".join([f"{left:.1f},{top:.1f}" for left, top in zip(x, y, strict=True)])
+    name = html(f"{title} from {low:.6g} to {high:.6g}" if points else f"{title}: no data")
+    return (
+        f'<svg {_XMLNS} viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'aria-label="{name}"><title>{name}</title>'
+        f'<polyline fill="none" stroke="#3f6fb5" stroke-width="1.5" points="{line}"/></svg>'
+    )

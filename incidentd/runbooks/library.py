@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import structlog
@@ -169,6 +170,10 @@ class Library:
     def _report(self, after: Folder, *, again: bool) -> None:
         self._metrics.runbook_errors.set(len(after.bad))
         self._metrics.runbooks.set(len(after.good))
+        self._metrics.runbook_tested.clear()
+        for runbook in after.good.values():
+            tested = datetime.combine(runbook.tested, time(), UTC).timestamp() if runbook.tested else 0
+            self._metrics.runbook_tested.labels(runbook.name).set(tested)
         for file, problems in after.bad.items():
             if not again and self.folder.bad.get(file) == problems:
                 continue  # told already

@@ -44,6 +44,8 @@ class Outline:
     items: list[Item] = field(default_factory=list)
     steps_line: int | None = None
     """Where `## Steps` stands."""
+    sections: list[tuple[int, str]] = field(default_factory=list)
+    """Every heading with its line."""
     problems: list[RunbookProblem] = field(default_factory=list)
 
 
@@ -92,6 +94,7 @@ class _Reader:
 
     def _heading(self, token: Token, following: Token | None) -> None:
         level, text = int(token.tag[1:]), plain(following) if following is not None else ""
+        self.found.sections.append((_line(token), text.strip()))
         if level == 1 and not self.found.title:
             self.found.title = text
         if level <= _SECTION:
@@ -138,6 +141,12 @@ class _Reader:
 
     def _problem(self, line: int, what: str) -> None:
         self.found.problems.append(RunbookProblem(self.file, line, what))
+
+
+def step_kind(token: Token) -> str | None:
+    """What kind of step a fenced block automates; None if it is another token."""
+    words = token.info.split() if token.type == "fence" else []
+    return words[2] if len(words) == 3 and words[:2] == ["yaml", "step"] else None  # noqa: PLR2004 - yaml step KIND
 
 
 def plain(token: Token) -> str:

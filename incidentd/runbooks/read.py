@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from difflib import get_close_matches
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -111,7 +112,9 @@ def _model(
 
 def _of_outline(written: Outline, file: str) -> list[RunbookProblem]:
     if written.steps_line is None:
-        return [RunbookProblem(file, None, "has no steps; accepted: a section ## Steps with numbered items")]
+        near = [line for line, text in written.sections if get_close_matches(text.lower(), ["steps"])]
+        what = "has no steps; accepted: a section ## Steps with numbered items"
+        return [RunbookProblem(file, near[0] if near else None, what)]
     what, count = "", len(written.items)
     if not count:
         what = "## Steps is empty; accepted: numbered items (1.) and task items (- [ ])"

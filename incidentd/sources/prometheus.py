@@ -27,7 +27,7 @@ async def measure(
     http: Http, objective: Objective, source: Promql, token: str | None, now: datetime
 ) -> Ratios:
     """Ask for the share of errors in every window. Raises `PrometheusError`, for a part alone misleads."""
-    asking = _Asking(http, source, {**_FORM, **({"Authorization": f"Bearer {token}"} if token else {})}, now)
+    asking = _Asking(http, source, token, now)
     return Ratios(
         budget=await asking.ratio(objective.window),
         recent={name: await asking.ratio(span) for name, span in WINDOWS.items()},
@@ -38,8 +38,8 @@ async def measure(
 class _Asking:
     """The questions of one measurement."""
 
-    def __init__(self, http: Http, source: Promql, headers: Mapping[str, str], now: datetime) -> None:
-        self._http, self._source, self._headers, self._now = http, source, headers, now
+    def __init__(self, http: Http, source: Promql, token: str | None, now: datetime) -> None:
+        self._http, self._source, self._token, self._now = http, source, token, now
 
     async def ratio(self, span: timedelta) -> float:
         """Errors by total. Where nothing happened, nothing went wrong."""
@@ -90,19 +90,26 @@ class _Asking:
         return sums
 
     async def _ask(self, what: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
-        url = f"{self._source.url}/api/v1/{what}"
-        try:
-            answer = await self._http.request("POST", url, self._headers, urlencode(asked).encode())
-        except HttpFailure as failure:
-            raise PrometheusError(failure.detail) from None
-        try:
-            found = _object(orjson.loads(answer.body))
-        except orjson.JSONDecodeError:
-            found = {}
-        if answer.status != _OK or found.get("status") != "success":
-            words = str(found.get("error") or "")[:_SHOWN]
-            raise PrometheusError(f"HTTP {answer.status} {words}".strip())
-        return _object(found.get("data"))
+        return await ask(self._http, self._source.url, self._token, what, asked)
+
+
+async def ask(
+    http: Http, base: str, token: str | None, what: str, asked: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """The `data` of an answer to `query` or `query_range`. Raises `PrometheusError`."""
+    headers = {**_FORM, **({"Authorization": f"Bearer {token}"} if token else {})}
+    try:
+        answer = await http.request("POST", f"{base}/api/v1/{what}", headers, urlencode(asked).encode())
+    except HttpFailure as failure:
+        raise PrometheusError(failure.detail) from None
+    try:
+        found = _object(orjson.loads(answer.body))
+    except orjson.JSONDecodeError:
+        found = {}
+    if answer.status != _OK or found.get("status") != "success":
+        words = str(found.get("error") or "")[:_SHOWN]
+        raise PrometheusError(f"HTTP {answer.status} {words}".strip())
+    return _object(found.get("data"))
 
 
 def _spanned(expression: str, span: timedelta) -> str:

@@ -12,6 +12,8 @@ from incidentd.domain.dora import Outage
 from incidentd.domain.figures import IncidentFacts
 from incidentd.domain.incident import OURSELVES
 from incidentd.domain.notification import DeliveryClass
+from incidentd.domain.runbook_figures import Steps, Worked
+from incidentd.domain.runbook_steps import StepState
 from incidentd.domain.severity import Severity
 from incidentd.domain.slo import SOURCE as OBJECTIVES
 from incidentd.domain.slo import Spell
@@ -19,10 +21,14 @@ from incidentd.domain.toil import Paged
 from incidentd.store import schema
 from incidentd.store.codec import instant, instant_or_none, loads, micros
 from incidentd.store.engine import Tx
+from incidentd.store.schema_runbooks import incident_runbooks, runbook_steps, runbook_texts
 
 _i = schema.incidents.c
 _t = schema.timeline.c
 _d = schema.deliveries.c
+_r = incident_runbooks.c
+_s = runbook_steps.c
+_COUNTED = sa.and_(_i.drill.is_(None), _i.source != OBJECTIVES)
 _REAL = sa.and_(_i.drill.is_(None), _i.source.not_in((OURSELVES, OBJECTIVES)))
 
 
@@ -46,10 +52,13 @@ def outages(tx: Tx, since: datetime, services: Collection[str] | None = None) ->
 
 def facts_since(tx: Tx, since: datetime, service: str | None = None) -> list[IncidentFacts]:
     """What the figures are computed from: incidents that were open at `since` or later, burning budgets left out."""
-    query = sa.select(schema.incidents).where(
-        sa.or_(_i.resolved_at >= micros(since), _i.resolved_at.is_(None), _i.opened_at >= micros(since)),
-        _i.drill.is_(None),
-        _i.source != OBJECTIVES,
+    query = (
+        sa.select(schema.incidents, _r.name.label("runbook"))
+        .join(incident_runbooks, _r.incident_id == _i.id, isouter=True)
+        .where(
+            sa.or_(_i.resolved_at >= micros(since), _i.resolved_at.is_(None), _i.opened_at >= micros(since)),
+            _COUNTED,
+        )
     )
     if service is not None:
         query = query.where(_i.service == service)
@@ -71,8 +80,44 @@ def _facts(row: Any) -> IncidentFacts:
         alertname=str(loads(row.labels).get("alertname") or ""),
         reopened=row.reopen_count,
         flapping=row.flapping_since is not None,
-        runbook=bool(row.runbook_url),
+        link=bool(row.runbook_url),
+        runbook=row.runbook or "",
     )
+
+
+def worked(tx: Tx, since: datetime, until: datetime, service: str | None = None) -> list[Worked]:
+    """Runbooks of the incidents that opened after `since` up to and including `until`, and how far their steps are."""
+    within = [_i.opened_at > micros(since), _i.opened_at <= micros(until), _COUNTED]
+    if service is not None:
+        within.append(_i.service == service)
+    attached = schema.incidents.join(incident_runbooks, _r.incident_id == _i.id)
+    used = (
+        sa.select(
+            _r.name, _r.hash, sa.func.count().label("incidents"), sa.func.max(_r.attached_at).label("last")
+        )
+        .select_from(attached)
+        .where(*within)
+        .group_by(_r.name, _r.hash)
+        .subquery()
+    )
+    text = runbook_texts.c
+    texts = used.join(runbook_texts, sa.and_(text.hash == used.c.hash, text.name == used.c.name))
+    given = sa.select(used, text.title, text.steps).select_from(texts).order_by(used.c.name, used.c.hash)
+    moved = (
+        sa.select(_r.name, _r.hash, _s.state, sa.func.count())
+        .select_from(attached.join(runbook_steps, _s.incident_id == _i.id))
+        .where(*within)
+        .group_by(_r.name, _r.hash, _s.state)
+    )
+    states: dict[tuple[str, str], dict[StepState, int]] = {}
+    for name, digest, state, count in tx.conn.execute(moved):
+        states.setdefault((name, digest), {})[StepState(state)] = count
+    return [_worked(row, states.get((row.name, row.hash), {})) for row in tx.conn.execute(given)]
+
+
+def _worked(row: Any, states: dict[StepState, int]) -> Worked:
+    steps = Steps.of(row.incidents * len(loads(row.steps)), states)
+    return Worked(row.name, row.title, row.incidents, instant(row.last), steps)
 
 
 def pages(tx: Tx, since: datetime, until: datetime, service: str | None = None) -> list[Paged]:

@@ -167,6 +167,7 @@ def _values(p: Publication) -> dict[str, Any]:
         **{name: micros_or_none(getattr(p, name)) for name in _INSTANTS},
         "stale": p.stale,
         "by_hand": p.by_hand,
+        "draft_text": p.draft_text,
     }
 
 
@@ -194,6 +195,7 @@ def _publication(row: Any) -> Publication:
         impact_override=None if override is None else Level(override),
         stale=bool(row.stale),
         by_hand=bool(row.by_hand),
+        draft_text=row.draft_text,
         **{name: instant_or_none(getattr(row, name)) for name in _INSTANTS},
     )
 

@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidentd.domain.notification import DeliveryState
-from incidentd.store import incidents, schema, schema_runbooks
+from incidentd.store import incidents, schema, schema_automation, schema_runbooks
 from incidentd.store.codec import micros
 from incidentd.store.engine import Tx
 
@@ -69,6 +69,7 @@ def delete_incidents(tx: Tx, resolved_before: datetime, batch: int) -> int:
         schema.escalations,
         schema_runbooks.incident_runbooks,
         schema_runbooks.runbook_steps,
+        schema_automation.step_runs,
     ):
         tx.conn.execute(sa.delete(table).where(table.c.incident_id.in_(ids)))
     _delete_ended_without_occurrences(tx, members)

@@ -54,6 +54,9 @@ _attached = Prepared(
     ),
     ["ids"],
 )
+_with_one = Prepared(
+    lambda pg: sa.select(_i.incident_id).where(among(_i.incident_id, "ids", postgresql=pg)), ["ids"]
+)
 _steps = Prepared(
     lambda pg: sa.select(runbook_steps).where(among(_s.incident_id, "ids", postgresql=pg)), ["ids"]
 )
@@ -95,6 +98,11 @@ def of(tx: Tx, incident_ids: Sequence[int]) -> dict[int, Progress]:
         touched.setdefault(row.incident_id, {})[row.number] = standing
     known: dict[tuple[str, str], tuple[Step, ...]] = {}
     return {row.incident_id: _progress(row, known, touched.get(row.incident_id, {})) for row in rows}
+
+
+def attached_to(tx: Tx, incident_ids: Sequence[int]) -> set[int]:
+    """Those of these incidents that have a runbook."""
+    return {row.incident_id for row in _with_one.all(tx, values_of(tx, incident_ids))}
 
 
 def _progress(

@@ -23,6 +23,7 @@ from incidentd.store import (  # noqa: F401 - some tables belong to the metadata
     deployment_tables,
     schema_actions,
     schema_audit,
+    schema_automation,
     schema_runbooks,
     schema_subscribers,
 )

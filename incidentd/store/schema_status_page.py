@@ -45,6 +45,7 @@ publications = Table(
     Column("settle_at", MICROS, comment="when it is resolved unless something fires again"),
     Column("stale", Boolean, nullable=False, comment="it says that our own monitoring is away"),
     Column("by_hand", Boolean, nullable=False),
+    Column("draft_text", Text, comment="what a step of a runbook proposes to say"),
     sqlite_autoincrement=True,
     comment="incidents as the public sees them, and drafts of such",
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from aiohttp import web
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from incidentd.domain.dora import Band
+from incidentd.domain.runbook import Guidance
 from incidentd.rendering.document import document
 from incidentd.rendering.formats import CONTENT_TYPES, PAGE_POLICY, Format, rendered
 from incidentd.web.answers import Answer
@@ -172,6 +175,46 @@ class DoraAnswer(DoraFigures):
     by_service: list[ServiceDora]
 
 
+class GuidanceFigures(Figures):
+    """The figures of incidents that said in this way what to do."""
+
+    guidance: Guidance
+
+
+class StepFigures(Answer):
+    """How many steps stand where."""
+
+    total: int
+    pending: int
+    running: int
+    done: int
+    skipped: int
+    failed: int
+
+
+class RunbookUse(Figures):
+    """One runbook, and what happened with it."""
+
+    name: str
+    title: str
+    in_force: bool
+    """False: there is no such file any more."""
+    owner: str | None
+    version: str | None
+    tested: date | None
+    """As its file says now."""
+    last_used_at: AwareDatetime | None
+    steps: StepFigures
+
+
+class RunbookFigures(Answer):
+    """Which runbooks were used, and what they were good for."""
+
+    by_guidance: list[GuidanceFigures]
+    steps: StepFigures
+    items: list[RunbookUse]
+
+
 class Report(Answer):
     """The figures of a window."""
 
@@ -192,6 +235,7 @@ class Report(Answer):
     never_acknowledged: Unacknowledged
     without_runbook: list[Noise]
     mttr_objective: RepairObjective
+    runbooks: RunbookFigures
     dora: DoraAnswer
 
 
@@ -199,8 +243,8 @@ async def report(call: Call) -> web.Response:
     """What happened in a window up to now, as JSON, CSV, Markdown or a stand-alone page."""
     query: ReportQuery = call.query
     context = call.desk.context
-    config, now = context.config, context.clock.now()
-    made = await context.store.read(lambda tx: compiled(tx, config, now, query.window, query.service))
+    config, now, books = context.config, context.clock.now(), context.rules.runbooks.runbooks
+    made = await context.store.read(lambda tx: compiled(tx, config, books, now, query.window, query.service))
     answer = document(made)
     if query.format is Format.JSON:
         return call.answer(answer)

@@ -11,6 +11,7 @@ from incidentd.web import (
     actions,
     alerts,
     audit,
+    automation,
     channels,
     deliveries,
     deployments,
@@ -198,6 +199,7 @@ OPS: Final[tuple[Op, ...]] = (
     *on_call_ops.OPS,
     *postmortem.OPS,
     *runbooks.OPS,
+    *automation.OPS,
     *silences.OPS,
     *slo.OPS,
     _read(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from incidentd.domain.automation import StepRun
 from incidentd.domain.duration import format_duration
 from incidentd.domain.incident import Incident
 from incidentd.domain.runbook import Action, Kind, Run, Runbook, Step
 from incidentd.domain.runbook_steps import Progress, Standing, StepState
 from incidentd.domain.severity import Severity
 from incidentd.runbooks.problem import RunbookProblem
+from incidentd.web.automation_answers import RunAnswer, run_json
 
 Json = dict[str, Any]
 
@@ -59,6 +62,8 @@ class StepAnswer(_Answer):
     comment: str
     action: ActionAnswer | None
     """Null: a person does it."""
+    run: RunAnswer | None
+    """What a machine did of it last, or is to do; null: nothing."""
 
 
 class IncidentRunbook(_Answer):
@@ -124,21 +129,25 @@ def ref_json(incident: Incident, progress: Progress | None) -> Json | None:
     }
 
 
-def attached_json(incident: Incident, progress: Progress | None, text: str | None) -> Json:
-    """The runbook of an incident with its steps."""
+def attached_json(
+    incident: Incident, progress: Progress | None, text: str | None, runs: Sequence[StepRun] = ()
+) -> Json:
+    """The runbook of an incident with its steps; `runs` are those of the incident, newest first."""
     steps = progress.steps if progress else ()
+    latest = {run.number: run for run in reversed(runs)}
+    known = [(step, progress.standing(step.number)) for step in steps] if progress else []
     return {
         "incident_id": incident.id,
         **(ref_json(incident, progress) or {}),
         "title": progress.title if progress else None,
         "reason": progress.reason if progress else None,
         "attached_at": progress.attached_at if progress else None,
-        "steps": [step_json(step, progress.standing(step.number)) for step in steps] if progress else [],
+        "steps": [step_json(step, standing, latest.get(step.number)) for step, standing in known],
         "text": text,
     }
 
 
-def step_json(step: Step, standing: Standing) -> Json:
+def step_json(step: Step, standing: Standing, run: StepRun | None = None) -> Json:
     """One step and where it stands."""
     return {
         "number": step.number,
@@ -148,6 +157,7 @@ def step_json(step: Step, standing: Standing) -> Json:
         "at": standing.at,
         "comment": standing.comment,
         "action": _action_json(step.action) if step.action else None,
+        "run": run_json(run) if run else None,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from incidentd.channels.slack import SlackConfig
 from incidentd.channels.slack_replies import Whispers
-from incidentd.ingest.slack import Ask, genuine, in_window
+from incidentd.ingest.slack import Ask, Verb, genuine, in_window
 from incidentd.security_events import SecurityEvent
 from incidentd.web.body import ByteBudget
 from incidentd.web.context import Context
@@ -103,9 +103,11 @@ class SlackDoor:
     def whisper(self, ask: Ask, config: SlackConfig, reply: Reply) -> None:
         """Answer in words through Slack's address for it.
 
-        A button that did what it says is not answered: its message is about to show the new state.
+        A button that did what it says is not answered: its message is about to show the new state. One that set a
+        step going is: that takes its time.
         """
-        if not (ask.button and reply.outcome is Outcome.DONE):
+        shown = ask.button and reply.outcome is Outcome.DONE and ask.order.verb is not Verb.RUN
+        if not shown:
             self._whispers.say(ask.response_url, reply.text, config.base_url)
 
     async def close(self) -> None:

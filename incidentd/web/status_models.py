@@ -162,6 +162,8 @@ class PublicationAnswer(Answer):
     next_update_at: AwareDatetime | None
     publish_at: AwareDatetime | None
     remind_at: AwareDatetime | None
+    draft_text: str | None
+    """What a step of a runbook proposes to say: published with the draft unless other words are given."""
     updates: list[UpdateAnswer]
     """Every revision, in the order they were written; empty in a list."""
     before: dict[str, Any] | None = None
@@ -231,7 +233,7 @@ def publication_json(done: Done) -> dict[str, Any]:
     p = done.publication
     names = (
         "incident_id", "state", "title", "policy", "created_at", "started_at", "updated_at", "published_at",
-        "monitoring_at", "resolved_at", "next_update_at", "publish_at", "remind_at",
+        "monitoring_at", "resolved_at", "next_update_at", "publish_at", "remind_at", "draft_text",
     )  # fmt: skip
     return {
         "id": p.code,

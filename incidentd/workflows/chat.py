@@ -25,8 +25,8 @@ from incidentd.security_events import SecurityEvent
 from incidentd.store import incidents
 from incidentd.store.engine import Store, StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.incidents import Search
+from incidentd.workflows import automation, oncall, respond, silences
 from incidentd.workflows import chat_words as words
-from incidentd.workflows import oncall, respond, silences
 from incidentd.workflows.respond import Decide, NotFoundError
 from incidentd.workflows.rules import Rules
 from incidentd.workflows.silences import Asked
@@ -153,8 +153,8 @@ class Chat:
             return await self._show(order, actor)
         except ActionRefusedError as error:
             return Reply(words.refused(error, order.incident_id), Outcome.REFUSED, actor)
-        except NotFoundError:
-            return Reply(words.not_found(order.incident_id), Outcome.NOT_FOUND, actor)
+        except NotFoundError as error:
+            return Reply(words.not_found(order.incident_id, str(error)), Outcome.NOT_FOUND, actor)
         except (StoreUnavailableError, StoreRejectedError) as error:
             log.warning(
                 "chat_ask_failed", verb=order.verb.value, incident=order.incident_id, error=str(error)
@@ -175,9 +175,22 @@ class Chat:
         outcome = Outcome.DONE if changes else Outcome.ALREADY
         return Reply(words.silenced(made.silences, changed=bool(changes)), outcome, actor)
 
+    async def _run(self, order: Order, actor: str) -> Reply:
+        env = self._env
+        rules, now = env.rules(), env.clock.now()
+        wanted = automation.RunAsk(order.incident_id, order.step, actor, order.comment)
+        asked = await env.store.write(lambda tx: automation.ask(tx, wanted, rules, now))
+        if asked.changes:
+            env.changed(asked.changes)
+        outcome = Outcome.DONE if asked.changes else Outcome.ALREADY
+        text = words.asked(order.incident_id, order.step, asked.run, changed=bool(asked.changes))
+        return Reply(text, outcome, actor)
+
     async def _act(self, order: Order, actor: str) -> Reply:
         if order.verb is Verb.SILENCE:
             return await self._silence(order, actor)
+        if order.verb is Verb.RUN:
+            return await self._run(order, actor)
         env = self._env
         rules, now = env.rules(), env.clock.now()
         decide = decision(order, actor, now)

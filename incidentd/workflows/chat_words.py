@@ -9,6 +9,7 @@ from typing import Final
 from incidentd.channels.slack_blocks import escape
 from incidentd.channels.words import span, tidy
 from incidentd.config import Config
+from incidentd.domain.automation import RunState, StepRun
 from incidentd.domain.incident import ActionRefusedError, Change, Incident, Refusal, State
 from incidentd.domain.schedule import Why
 from incidentd.domain.silence import Silence, standing
@@ -26,6 +27,7 @@ _USAGE: Final = """\
 `/incident resolve INC-12 [--force] [text]`  it is over; `--force` while alerts still fire
 `/incident snooze INC-12 1h [text]`  leave it alone for a while
 `/incident silence INC-12 2h [reason]`  silence its alerts in Alertmanager; again: until then instead
+`/incident run INC-12 3 [text]`  have a machine take step 3 of its runbook, or agree to that
 `/incident oncall`  who is on duty
 `/incident help`"""
 _DONE: Final = {Verb.ACKNOWLEDGE: "acknowledged", Verb.RESOLVE: "resolved", Verb.SNOOZE: "snoozed"}
@@ -56,10 +58,11 @@ def failed(verb: Verb, incident_id: int) -> str:
         Verb.RESOLVE: "resolve",
         Verb.SNOOZE: "snooze",
         Verb.SILENCE: "silence",
+        Verb.RUN: "step",
     }.get(verb)
     if cli is None:
         return ":warning: That failed: the database cannot be read now. Try again."
-    duration = " 1h" if verb in {Verb.SNOOZE, Verb.SILENCE} else ""
+    duration = {Verb.SNOOZE: " 1h", Verb.SILENCE: " 1h", Verb.RUN: " N run"}.get(verb, "")
     return (
         ":warning: That failed, nothing was changed: the database cannot be written now. "
         f"Try again, or `incidentctl {cli} INC-{incident_id}{duration}`."
@@ -103,9 +106,22 @@ def refused(error: ActionRefusedError, incident_id: int) -> str:
     return text
 
 
-def not_found(incident_id: int) -> str:
-    """No such incident."""
-    return f"There is no incident INC-{incident_id}. Nothing was changed."
+def not_found(incident_id: int, detail: str = "") -> str:
+    """No such incident, or no such part of one."""
+    said = _one_line(detail, 200) or f"there is no incident INC-{incident_id}"
+    return f"{said[0].upper()}{said[1:]}. Nothing was changed."
+
+
+def asked(incident_id: int, step: int, run: StepRun | None, *, changed: bool) -> str:
+    """What asking a machine to take a step came to: nothing has been done yet if something was changed."""
+    if run is None:
+        return f"Step {step} of INC-{incident_id} is done already. Nothing was changed."
+    if run.state is RunState.ASKED:
+        return f"Step {step} of INC-{incident_id} waits for a second person to agree."
+    dry = " as a dry run" if run.dry_run else ""
+    if not changed:
+        return f"Step {step} of INC-{incident_id} is {run.state.value}{dry} already. Nothing was changed."
+    return f"Step {step} of INC-{incident_id} is set going{dry}. Its timeline tells what comes of it."
 
 
 def listed(found: Sequence[Incident], public_url: str, now: datetime) -> str:

@@ -8,13 +8,14 @@ from datetime import datetime
 
 from incidentd.domain.incident import Change, Entry, Incident, State, evolve
 from incidentd.domain.notification import Notice
-from incidentd.store import incidents, outbox, proofs, runbooks, silences, timeline
+from incidentd.store import automation, incidents, outbox, proofs, runbooks, silences, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.outbox import NewDelivery
 from incidentd.store.runbooks import Attachment
-from incidentd.workflows import audit, deployment_links
+from incidentd.workflows import audit, automation_opening, deployment_links
 from incidentd.workflows.digest import in_digest, once
 from incidentd.workflows.follow_ups import FollowUps
+from incidentd.workflows.guidance import guided
 from incidentd.workflows.rules import Rules
 
 
@@ -111,8 +112,14 @@ class Ledger:
         incidents.add(tx, list(self.fresh.values()))
         timeline.append(tx, self.entries)
         runbooks.attach(tx, self.attached, self.now)
+        books = [(self.fresh[each.incident_id], each.runbook) for each in self.attached]
+        automation_opening.begin(tx, books, self.rules.automation, self.now)
+        self.changes = guided(tx, self.changes)
         self.follow_ups.save(tx, self.fresh.keys())
-        silences.end(tx, self._over(), "its incident is resolved", self.now)
+        over = self._over()
+        silences.end(tx, over, "its incident is resolved", self.now)
+        if self.rules.automation.enabled:
+            automation.end_offers(tx, over, "its incident is resolved", self.now)
         proofs.acknowledged(tx, self._who_acknowledged(), self.now)
         audit.incidents_changed(tx, self.entries, {**self.changed, **self.fresh}, self.now)
         ends = [

@@ -11,6 +11,8 @@ from incidentd.domain.dora import FailureType
 from incidentd.domain.figures import IncidentFacts, time_to_acknowledge, time_to_resolve
 from incidentd.domain.incident import Change, Entry, Incident, State
 from incidentd.domain.notification import Notice
+from incidentd.domain.runbook import Guidance
+from incidentd.domain.runbook_steps import StepState
 from incidentd.metrics import Metrics
 from incidentd.workflows.deployment_links import DEPLOYMENT
 
@@ -26,6 +28,12 @@ class Outcomes:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        # From the start: an `increase()` over a series that begins with its first event misses that one.
+        for state in StepState:
+            metrics.runbook_steps.labels(state.value)
+        for guidance in Guidance:
+            metrics.guided_acknowledge.labels(guidance.value)
+            metrics.guided_resolve.labels(guidance.value)
 
     def count(self, changes: Iterable[Change]) -> None:
         """Count and log each change that stands in a timeline."""
@@ -38,9 +46,9 @@ class Outcomes:
             elif change.entry.kind == "triggered":
                 self._opened(incident, change.entry)
             elif change.notice is Notice.ACKNOWLEDGED:
-                self._acknowledged(incident)
+                self._acknowledged(incident, change.guidance)
             elif change.entry.kind == "resolved":
-                self._resolved(incident)
+                self._resolved(incident, change.guidance)
             elif change.entry.kind in _ESCALATION:
                 self._escalated(change.entry)
             elif change.entry.kind.startswith("step_"):
@@ -66,7 +74,7 @@ class Outcomes:
         elif incident.runbook_url is None:
             self._metrics.without_runbook.labels(incident.severity.value).inc()
 
-    def _acknowledged(self, incident: Incident) -> None:
+    def _acknowledged(self, incident: Incident, guidance: Guidance | None) -> None:
         # Only the first acknowledgement is a time to acknowledge.
         if incident.first_acknowledged_at == incident.acknowledged_at:
             took = time_to_acknowledge(_facts(incident))
@@ -74,6 +82,8 @@ class Outcomes:
                 self._metrics.acknowledge_seconds.labels(incident.severity.value).observe(
                     took.total_seconds()
                 )
+                if guidance is not None:
+                    self._metrics.guided_acknowledge.labels(guidance.value).observe(took.total_seconds())
 
     def _escalated(self, entry: Entry) -> None:
         policy, step = str(entry.data["policy"]), str(entry.data["step"])
@@ -86,11 +96,13 @@ class Outcomes:
         where = self._metrics.environment(environment)
         self._metrics.change_failures.labels(where, FailureType.INCIDENT.value).inc()
 
-    def _resolved(self, incident: Incident) -> None:
+    def _resolved(self, incident: Incident, guidance: Guidance | None) -> None:
         took = time_to_resolve(_facts(incident))
         if took is not None and incident.counts and incident.state is State.RESOLVED:
             for family in (self._metrics.resolve_seconds, self._metrics.mttr_seconds):
                 family.labels(incident.severity.value).observe(took.total_seconds())
+            if guidance is not None:
+                self._metrics.guided_resolve.labels(guidance.value).observe(took.total_seconds())
 
 
 def _facts(i: Incident) -> IncidentFacts:

@@ -58,7 +58,8 @@ def publish(tx: Tx, rules: Rules, known: Publication, words: Words, now: datetim
 
 
 def publishing(tx: Tx, rules: Rules, known: Publication, words: Words, now: datetime) -> Step:
-    """The decision of `publish`, to be looked at first."""
+    """The decision of `publish`, to be looked at first. Without words of their author the draft's own count."""
+    words = replace(words, body=words.body or known.draft_text)
     return by_hand.publish(rules.layout, known, _linted(tx, rules, known, words), now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +10,8 @@ from incidentd.config import Config
 from incidentd.domain import dora, figures, toil
 from incidentd.domain.dora import Dora
 from incidentd.domain.figures import Report
+from incidentd.domain.runbook import Runbook
+from incidentd.domain.runbook_figures import RunbookReport, runbook_report
 from incidentd.domain.toil import Breach, Load, Toil
 from incidentd.store import deployments
 from incidentd.store import figures as figure_store
@@ -32,15 +35,24 @@ class Compiled:
     objective: timedelta
     """What MTTR should be at most."""
     dora: Dora
+    runbooks: RunbookReport
 
 
-def compiled(tx: Tx, config: Config, until: datetime, window: timedelta, service: str | None) -> Compiled:
-    """The figures of the `window` up to `until`, of one service or of all."""
+def compiled(
+    tx: Tx,
+    config: Config,
+    books: Sequence[Runbook],
+    until: datetime,
+    window: timedelta,
+    service: str | None,
+) -> Compiled:
+    """The figures of the `window` up to `until`, of one service or of all; `books` are the runbooks in force."""
     rules, since = config.figures, until - window
     facts = figure_store.facts_since(tx, since, service)
     services = None if service is None else {service}
     outages = figure_store.outages(tx, since - _MENDING, services)
     deployed = deployments.ended_since(tx, since, service)
+    worked = figure_store.worked(tx, since, until, service)
     pages = figure_store.pages(tx, since, until, service)
     return Compiled(
         window=window,
@@ -51,4 +63,6 @@ def compiled(tx: Tx, config: Config, until: datetime, window: timedelta, service
         breaches=tuple(toil.breaches(facts, since, until, rules.mttr_objective)),
         objective=rules.mttr_objective,
         dora=dora.dora(deployed, outages, until, window, rules.blame),
+        # Which of those that nobody needed are for this service, their matchers do not tell.
+        runbooks=runbook_report(facts, worked, books, until, window, idle=service is None),
     )

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from incidentd.config import Config
 from incidentd.config.heartbeats import expected_of
 from incidentd.domain.alert import Alert
+from incidentd.domain.automation import Policy as Automation
 from incidentd.domain.dora import Blame
 from incidentd.domain.drill import Plan
 from incidentd.domain.flapping import Flapping
@@ -62,6 +63,8 @@ class Rules:
     alertmanagers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Source name -> the addresses of its Alertmanagers; only of sources that have some."""
     runbooks: Shelf = field(default_factory=Shelf)
+    automation: Automation = field(default_factory=Automation)
+    """What machines may do in the steps of runbooks."""
     layout: Layout = NO_PAGE
     """The public status page."""
     blame: Blame = field(default_factory=Blame)
@@ -147,6 +150,7 @@ def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]], runbooks: S
             if s.alertmanagers
         },
         runbooks=runbooks or Shelf(),
+        automation=config.automation.policy,
         layout=config.status_page.layout(
             config.server.public_url, [user.name for user in config.users.values()]
         ),

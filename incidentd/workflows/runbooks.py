@@ -8,10 +8,10 @@ from datetime import datetime
 from incidentd.domain.incident import ActionRefusedError, Change, Refusal
 from incidentd.domain.notification import Notice
 from incidentd.domain.runbook_steps import OF_PEOPLE, MoveRefusedError, Progress, StepState, entry_of, moved
-from incidentd.store import incidents, runbooks
+from incidentd.store import runbooks
 from incidentd.store.engine import Tx
+from incidentd.workflows.automation import find, taken_over
 from incidentd.workflows.ledger import Ledger
-from incidentd.workflows.respond import NotFoundError
 from incidentd.workflows.rules import Rules
 
 
@@ -42,24 +42,18 @@ def mark_step(tx: Tx, ask: StepAsk, rules: Rules, now: datetime) -> Marked:
     Also on an incident that is resolved: what is left to do is often done after it. Raises `NotFoundError` without
     such an incident, runbook or step, `ActionRefusedError` while a machine is at it.
     """
-    found = incidents.by_ids(tx, [ask.incident_id])
-    if not found:
-        raise NotFoundError(f"there is no incident INC-{ask.incident_id}")
-    progress = runbooks.of(tx, [ask.incident_id]).get(ask.incident_id)
-    if progress is None:
-        raise NotFoundError(f"INC-{ask.incident_id} has no runbook")
-    step, before = progress.step(ask.number), progress.standing(ask.number)
-    if step is None:
-        raise NotFoundError(f"the runbook of INC-{ask.incident_id} has steps 1 to {len(progress.steps)}")
+    incident, progress, step = find(tx, ask.incident_id, ask.number)
+    before = progress.standing(ask.number)
     if before.state is ask.state:
         return Marked(progress, ())
     move = OF_PEOPLE[ask.state]
     try:
-        after = moved(before, move, ask.actor, ask.comment, found[0].moment(now))
+        after = moved(before, move, ask.actor, ask.comment, incident.moment(now))
     except MoveRefusedError as refused:
-        raise ActionRefusedError(Refusal.STEP_STATE, found[0].state, str(refused)) from None
+        raise ActionRefusedError(Refusal.STEP_STATE, incident.state, str(refused)) from None
     runbooks.put(tx, ask.incident_id, after)
+    taken_over(tx, ask.incident_id, ask.number, ask.actor, now)
     ledger, entry = Ledger(rules, now), entry_of(step, move, after)
-    ledger.apply(Change(found[0], entry, Notice.UPDATED if found[0].open else None, entry.text))
+    ledger.apply(Change(incident, entry, Notice.UPDATED if incident.open else None, entry.text))
     ledger.save(tx)
     return Marked(runbooks.of(tx, [ask.incident_id])[ask.incident_id], tuple(ledger.changes))

@@ -45,6 +45,8 @@ class Asked:
     actor: str
     identity: str
     """Random: makes the mark of a new silence unique."""
+    matchers: tuple[Match, ...] = ()
+    """Which alerts; without it those of the incident's group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class _Asking:
             alertmanager="",
             state=State.WANTED,
             mark=mark(settings.get(self.tx, "instance") or "0", incident.id, asked.identity),
-            matchers=_matchers(self.tx, incident, self.rules),
+            matchers=asked.matchers or _matchers(self.tx, incident, self.rules),
             starts_at=now,
             ends_at=self.ends_at,
             created_by=asked.actor,

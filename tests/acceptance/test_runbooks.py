@@ -23,6 +23,17 @@ owner: team-shop
 4. Write it down
 """
 
+NEVER = """---
+match: [alertname=Never]
+tested: 2026-11-01
+---
+# Never
+
+## Steps
+
+1. Look
+"""
+
 
 def put(folder: Path, what: str) -> None:
     """Write the one runbook."""
@@ -97,3 +108,42 @@ async def test_a_changed_file_is_seen_a_broken_one_is_told_and_open_incidents_ke
         )
         assert await here.client.get("/api/v1/incidents/1/runbook") == first
         assert (await here.client.get("/api/v1/runbooks"))["items"][0]["name"] == "shop"
+
+
+async def test_the_report_tells_with_from_without_and_a_restart_changes_no_figure(
+    tmp_path: Path, database_url: str
+) -> None:
+    put(tmp_path / "books", "log")
+    (tmp_path / "books/never.md").write_text(NEVER, encoding="utf-8")
+    async with world(tmp_path, database_url, runbooks={"path": str(tmp_path / "books")}) as here:
+        await here.post(webhook(alert("ShopDown", NOON, service="shop"), alert("Odd", NOON, service="odd")))
+        for step, state in (("1", "done"), ("2", "skipped")):
+            await here.client.act(f"incidents/1/runbook/steps/{step}", state=state)
+        await here.advance(timedelta(minutes=4))
+        await here.client.act("incidents/1/acknowledge")
+        await here.client.act("incidents/1/resolve", force=True)
+        await here.advance(timedelta(minutes=6))
+        await here.client.act("incidents/2/resolve", force=True)
+        metric = here.client.metric
+        assert await metric("incidentd_guided_acknowledge_seconds_sum", guidance="runbook") == 240
+        assert await metric("incidentd_guided_resolve_seconds_sum", guidance="runbook") == 240
+        assert await metric("incidentd_guided_resolve_seconds_sum", guidance="link") == 600
+        assert await metric("incidentd_runbook_tested_timestamp_seconds", runbook="never") == 1_793_491_200
+        assert await metric("incidentd_runbook_tested_timestamp_seconds", runbook="shop") == 0
+        before = (await here.client.get("/api/v1/report?window=1h"))["runbooks"]
+        check_the_figures(before)
+        await here.restart()
+        assert (await here.client.get("/api/v1/report?window=1h"))["runbooks"] == before
+        alone = (await here.client.get("/api/v1/report?window=1h&service=odd"))["runbooks"]
+        assert (alone["items"], alone["steps"]["total"]) == ([], 0)
+
+
+def check_the_figures(found: dict[str, Any]) -> None:
+    by = {row["guidance"]: (row["opened"], row["mttr"]["p50_seconds"]) for row in found["by_guidance"]}
+    assert by == {"runbook": (1, 240.0), "link": (1, 600.0), "none": (0, None)}
+    used, idle = found["items"]
+    assert (used["name"], used["mtta"]["p50_seconds"], used["tested"]) == ("shop", 240.0, None)
+    assert (used["owner"], used["in_force"]) == ("team-shop", True)
+    steps = {"total": 4, "pending": 2, "running": 0, "done": 1, "skipped": 1, "failed": 0}
+    assert used["steps"] == found["steps"] == steps
+    assert (idle["name"], idle["opened"], idle["tested"]) == ("never", 0, "2026-11-01")

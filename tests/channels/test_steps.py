@@ -15,7 +15,7 @@ from incidentd.channels.slack import render as posted
 from incidentd.channels.webhook import MAX_BODY, WebhookConfig
 from incidentd.channels.webhook import render as hooked
 from incidentd.channels.words import all_steps, links, more_steps, next_steps, runbook_title
-from incidentd.domain.notification import Message, RunbookView, StepView
+from incidentd.domain.notification import Message, OfferView, RunbookView, StepView
 from tests.channels.support import HOSTILE, hostile, incident, message
 from tests.fakes.slack_rules import judge_post
 from tests.fakes.smtp import judge_mail
@@ -71,6 +71,21 @@ def test_slack_shows_the_next_three_steps_and_a_link_to_all() -> None:
     assert block in shown
     assert "Do 1" not in shown
     assert "Do 6" not in shown
+
+
+def test_slack_has_a_button_for_the_next_step_that_a_machine_may_take() -> None:
+    chat = SlackConfig.model_validate({**SLACK.model_dump(exclude_unset=True), "signing_secret": "s" * 32})
+    offered = replace(book(), offer=OfferView(3, f"Restart {HOSTILE}" * 20))
+    body = orjson.loads(posted(chat, told(offered)).content)
+    assert list(judge_post(body)) == []
+    blocks = body["blocks"]
+    [actions] = [block for block in blocks if block["type"] == "actions"]
+    [button] = [each for each in actions["elements"] if each["action_id"] == "incidentd_run_step"]
+    assert (button["text"]["text"], button["value"]) == ("Run step 3", "12/3")
+    assert len(button["confirm"]["text"]["text"]) <= 300
+    asked = replace(book(), offer=OfferView(3, "Restart", "bob"))
+    assert "Agree to step 3" in posted(chat, told(asked)).content.decode()
+    assert "incidentd_run_step" not in posted(chat, told()).content.decode()
 
 
 def test_a_mail_shows_every_step_with_its_state() -> None:

@@ -7,8 +7,10 @@ import json
 import pytest
 from aiohttp import web
 
+from incidentd.rendering.formats import Format, rendered
 from tests.cli.conftest import Run
-from tests.cli.fake_server import FakeServer, delivery, incident, problem
+from tests.cli.fake_server import FakeServer, Json, delivery, incident, problem
+from tests.rendering.test_formats import report
 
 ALERT = {
     "fingerprint": "d0565471460a7e2c",
@@ -226,6 +228,54 @@ def test_report_shows_means_and_percentiles_for_all_and_each(run: Run, server: F
     assert lines[4].startswith("(no service)")
     assert server.requests[0][1] == "/api/v1/report?window=7d&service=a"
     assert run("report", "--window", "soon").exit_code == 2
+
+
+def test_report_shows_what_runbooks_were_good_for_and_nothing_else(run: Run, server: FakeServer) -> None:
+    server.answers["/api/v1/report"] = lambda: web.Response(
+        text=rendered(report(alertname="shop"), Format.JSON), content_type="application/json"
+    )
+    shown = [" ".join(line.split()) for line in run("report", "--runbooks").stdout.splitlines()]
+    assert shown[1:] == [
+        "",
+        "With and without a runbook",
+        "WHAT TO DO OPENED RESOLVED MTTA P50 MTTA P90 MTTR P50 MTTR P90",
+        "runbook 1 1 - - 3 h 3 h",
+        "a link alone 0 0 - - - -",
+        "neither 1 1 - - 3 h 3 h",
+        "",
+        "Runbooks used",
+        "RUNBOOK OPENED STEPS DONE SKIPPED FAILED RUNNING PENDING MTTA P50 MTTR P50 LAST TESTED",
+        "shop (no file any more) 1 2 0 0 0 1 - 3 h -",
+        "",
+        "Runbooks not used",
+        "RUNBOOK OWNER LAST TESTED",
+        "idle alice never",
+        "",
+        "Alerts without a runbook",
+        "ALERT OPENED REOPENED FLAPPING NOW",
+        "shop 1 2 0",
+    ]
+    assert "DORA" not in shown
+    refused = run("report", "--runbooks", "--format", "md")
+    assert (refused.exit_code, "all figures" in refused.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ({"dora": {}}, "this daemon is of an earlier version and has no figures about runbooks"),
+        (
+            {"dora": {}, "runbooks": {"by_guidance": [], "items": [], "steps": {}}, "without_runbook": []},
+            "no incident in this window, and no runbook to tell of",
+        ),
+    ],
+)
+def test_report_says_why_it_has_nothing_about_runbooks(
+    run: Run, server: FakeServer, figures: Json, words: str
+) -> None:
+    times = {"from": "2026-11-14T08:04:00Z", "to": "2026-11-21T08:04:00Z"}
+    server.answers["/api/v1/report"] = lambda: web.json_response(times | figures)
+    assert run("report", "--runbooks").stdout.splitlines()[1:] == [words]
 
 
 @pytest.mark.parametrize(

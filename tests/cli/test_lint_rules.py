@@ -57,6 +57,17 @@ def test_a_warning_exits_0_unless_strict(folder: Path) -> None:
     assert (result.exit_code, "(warning: no_runbook)" in result.output) == (1, True)
 
 
+def test_a_runbook_of_the_folder_is_as_good_as_a_link_and_a_broken_one_is_told(folder: Path) -> None:
+    books = folder / "books"
+    books.mkdir()
+    (books / "bare.md").write_text("---\nmatch: [alertname=Bare]\n---\n## Steps\n1. x\n")
+    (books / "bad.md").write_text("x")
+    (folder / "incidentd.yaml").write_text(json.dumps({**CONFIG, "runbooks": {"path": str(books)}}))
+    result = lint(folder, "bare.yml", "--strict")
+    assert (result.exit_code, result.stdout) == (0, "1 alerting rules: 0 errors, 0 warnings, 0 infos\n")
+    assert result.stderr.startswith(f"warning: {books}/bad.md:1: ")
+
+
 def test_infos_are_counted_and_shown_when_asked_for(folder: Path) -> None:
     hidden, shown = lint(folder, "stray.yml"), lint(folder, "stray.yml", "--info")
     assert "1 infos (--info shows them)" in hidden.output

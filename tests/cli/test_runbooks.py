@@ -55,8 +55,13 @@ def test_runbook_shows_links_then_steps_with_who_and_when(run: Run, server: Fake
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[:3] == [URL, "", "It is down (down, 1 of 2 done)"]
-    assert " ".join(lines[4].split()) == "1 done Look promql, auto bob 2026-11-21 08:03 (1 min ago) ok"
-    assert " ".join(lines[5].split())[:17] == "2 pending Restart"
+    assert lines[3:] == [
+        " 1  done     Look",
+        "             promql, auto",
+        "             bob, 2026-11-21 08:03 (1 min ago): ok",
+        lines[6],
+    ]
+    assert lines[6].startswith(" 2  pending  Restart")
     assert "\x1b" not in result.output
 
 
@@ -90,7 +95,7 @@ def test_a_refusal_says_why_with_its_exit_code(run: Run, server: FakeServer) -> 
     assert run("step", "12", "9", "done").exit_code == 1
 
 
-@pytest.mark.parametrize("args", [("0", "done"), ("x", "done"), ("1", "run"), ("1",), ()])
+@pytest.mark.parametrize("args", [("0", "done"), ("x", "done"), ("1", "walk"), ("1",), ()])
 def test_wrong_usage_asks_nothing(run: Run, server: FakeServer, args: tuple[str, ...]) -> None:
     assert run("step", "12", *args).exit_code == 2
     assert server.requests == []
@@ -158,6 +163,54 @@ def test_match_says_which_and_why_and_what_fits_too(folder: Path) -> None:
     )
     assert incidentd(folder, "match", "Down").exit_code == 2
     assert incidentd(folder, "match").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ('{alertname="Down", severity="P1"}',),
+        ('alertname="Down"', 'severity="P1"'),
+        ('alertname="Down", severity="P1"',),
+        ("alertname=Down", '{severity="P1"}'),
+    ],
+)
+def test_match_understands_labels_as_prometheus_writes_them(folder: Path, labels: tuple[str, ...]) -> None:
+    assert incidentd(folder, "match", *labels).stdout.startswith("down: most_specific")
+
+
+@pytest.mark.parametrize(
+    "text", ["Down", "=Down", "alertname!=Down", 'alertname=~"D.*"', "alertname==Down", "{", "{}"]
+)
+def test_match_refuses_what_is_no_label_and_says_what_is(folder: Path, text: str) -> None:
+    refused = incidentd(folder, "match", text)
+    assert (refused.exit_code, f"{text!r} is no label; accepted: NAME=VALUE" in refused.output) == (2, True)
+
+
+def test_match_tells_what_kept_the_nearest_ones_from_it(folder: Path) -> None:
+    (folder / "shop.md").write_text(
+        "---\nmatch: [alertname=Up, env=prod]\nservice: shop\nseverity: critical\n---\n## Steps\n1. x\n",
+        encoding="utf-8",
+    )
+    (folder / "bad.md").write_text("x", encoding="utf-8")
+    none = incidentd(folder, "match", "alertname=Up", "service=web")
+    assert none.exit_code == 1
+    assert none.stderr.splitlines() == [
+        f'warning: {folder}/bad.md:1: has no front matter; accepted: "---", keys such as match:, "---" at the top',
+        "incidentd: no runbook matches (severity warning, service web)",
+        '  shop does not: env="prod" (here missing); service: shop (here web); severity: critical (here warning)',
+    ]
+
+
+def test_check_warns_of_one_that_no_incident_can_get_and_of_an_empty_folder(folder: Path) -> None:
+    (folder / "same.md").write_text(GOOD, encoding="utf-8")
+    result = incidentd(folder, "check")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        "warning: same.md has the same conditions as down.md, so no incident gets it\n",
+    )
+    empty = folder / "empty"
+    empty.mkdir()
+    assert incidentd(folder, "check", str(empty)).stdout == f"{empty} has no runbook (NAME.md)\n"
 
 
 def test_the_schemas_are_schemas_and_accept_what_the_reader_accepts() -> None:

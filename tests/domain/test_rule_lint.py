@@ -111,6 +111,16 @@ def test_what_whoever_is_paged_would_miss_is_a_warning() -> None:
     assert codes(list(lint([owned], around(owner_label="owner")))) == [Code.NO_RUNBOOK]
 
 
+@pytest.mark.parametrize(
+    ("matchers", "told"),
+    [('alertname="DiskFull"', False), ('alertname=~"Disk.*", env="prod"', False), ('alertname="Down"', True)],
+)
+def test_a_rule_that_a_runbook_of_the_folder_may_fit_needs_no_link(matchers: str, told: bool) -> None:
+    books = [parse_matchers('alertname="Other"'), parse_matchers(matchers)]
+    found = codes(list(lint([rule(GOOD, {})], around(runbooks=books))))
+    assert found == ([Code.NO_RUNBOOK] if told else [])
+
+
 def test_a_grouping_label_that_is_not_set_is_good_to_know_and_each_alert_needs_none() -> None:
     labels = {"severity": "info", "team": "db", "service": "x"}
     [only] = lint([rule(labels)], around())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from incidentd.domain.matcher import parse_matcher
 from incidentd.domain.runbook import Runbook, Step
-from incidentd.domain.runbook_match import Choice, Shelf, Why, choose, fits, specificity
+from incidentd.domain.runbook_match import Choice, Shelf, Why, choose, fits, misses, rivals, specificity
 from incidentd.domain.severity import Severity
 
 LABELS = {"alertname": "Down", "job": "api", "env": "prod"}
@@ -144,3 +144,31 @@ def test_a_runbook_is_found_by_its_name() -> None:
     shelf = Shelf((book("a", 'x="y"'), book("b", 'x="y"')))
     assert shelf.named("b") is shelf.runbooks[1]
     assert shelf.named("c") is None
+
+
+@given(BOOKS, st.sampled_from(["Down", "api", "", "abc"]), st.sampled_from(list(Severity)))
+def test_one_fits_exactly_if_nothing_of_it_is_missed(
+    books: list[Runbook], value: str, severity: Severity
+) -> None:
+    labels = {"alertname": value, "job": "api"}
+    for each in books:
+        wrong, right = misses(each, labels, "checkout", severity)
+        assert (wrong == []) == fits(each, labels, "checkout", severity)
+        conditions = len(each.match) + (each.service is not None) + bool(each.severities)
+        assert len(wrong) + right == conditions
+
+
+@given(BOOKS, st.sampled_from(["Down", "api", "", "abc"]), st.sampled_from(list(Severity)))
+def test_one_with_the_conditions_of_another_is_never_chosen(
+    books: list[Runbook], value: str, severity: Severity
+) -> None:
+    lost = {loser.name: winner.name for loser, winner in rivals(books)}
+    found = choose(books, {"alertname": value, "job": "api"}, "checkout", severity).runbook
+    assert found is None or found.name not in lost
+    assert all(winner < loser for loser, winner in lost.items())
+
+
+def test_the_order_of_conditions_makes_no_other_runbook() -> None:
+    first, second = book("a", 'x="1"', 'y="2"'), book("b", 'y="2"', 'x="1"')
+    assert rivals([second, first]) == [(second, first)]
+    assert rivals([first, book("c", 'x="1"', 'y="2"', service="shop")]) == []

@@ -35,7 +35,8 @@ def facts(draw: st.DrawFn) -> IncidentFacts:
         alertname=draw(st.sampled_from(["", "Down", "Slow"])),
         reopened=draw(st.integers(0, 3)),
         flapping=draw(st.booleans()),
-        runbook=draw(st.booleans()),
+        link=draw(st.booleans()),
+        runbook=draw(st.sampled_from(["", "down"])),
     )
 
 
@@ -68,7 +69,9 @@ def test_what_is_noise_equals_a_recount(known: list[IncidentFacts], window: int)
         mine = [f for f in opened if f.alertname == noise.alertname]
         assert (noise.opened, noise.reopened) == (len(mine), sum(f.reopened for f in mine))
     assert sum(noise.opened for noise in made.noisiest) == len(opened)
-    assert sum(noise.opened for noise in made.without_runbook) == sum(not f.runbook for f in opened)
+    assert sum(noise.opened for noise in made.without_runbook) == sum(
+        not f.runbook and not f.link for f in opened
+    )
     ignored = [f for f in opened if f.first_acknowledged_at is None and f.resolved_at is not None]
     assert made.never_acknowledged_count == len(ignored)
     assert {n.alertname for n in made.flappers} == {f.alertname for f in opened if f.reopened or f.flapping}

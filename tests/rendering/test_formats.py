@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -17,6 +18,9 @@ from incidentd.domain.dora import Dora
 from incidentd.domain.dora import figures as dora_figures
 from incidentd.domain.figures import IncidentFacts
 from incidentd.domain.figures import report as figures_of
+from incidentd.domain.runbook import Runbook
+from incidentd.domain.runbook_figures import Steps, Worked, runbook_report
+from incidentd.domain.runbook_steps import StepState
 from incidentd.domain.toil import Load, breaches, toil
 from incidentd.rendering.document import document
 from incidentd.rendering.formats import Format, rendered
@@ -43,6 +47,9 @@ def report(title: str = "API down", person: str = "alice", alertname: str = "Dow
         alertname=alertname,
         reopened=2,
     )
+    guided = replace(fact, id=13, runbook=alertname)
+    worked = Worked(alertname, title, 1, NOW, Steps.of(3, {StepState.DONE: 2}))
+    idle = Runbook("idle", title, (), (), "", "", owner=person)
     made = Compiled(
         window=DAY,
         service=None,
@@ -52,6 +59,7 @@ def report(title: str = "API down", person: str = "alice", alertname: str = "Dow
         breaches=tuple(breaches([fact], NOW - DAY, NOW, timedelta(hours=2))),
         objective=timedelta(hours=2),
         dora=Dora(dora_figures([], DAY)),
+        runbooks=runbook_report([fact, guided], [worked], [idle], NOW, DAY, idle=True),
     )
     return document(made)
 
@@ -99,9 +107,12 @@ def test_every_section_has_as_many_cells_as_columns() -> None:
         "Responders",
         "Noisiest alerts",
         "Flappers",
-        "Alerts without a runbook",
         "Ended without an acknowledgement: 1",
         "Took longer than 2 h: 1",
+        "With and without a runbook",
+        "Runbooks used",
+        "Runbooks not used",
+        "Alerts without a runbook",
     ]
     assert all(len(row) == len(s.columns) for s in found for row in s.rows)
 

@@ -48,3 +48,23 @@ def test_links_lead_out_without_saying_where_from() -> None:
     assert body_html(FRONT + "[x](https://ok.example/)") == (
         '<p><a href="https://ok.example/" rel="noopener noreferrer nofollow">x</a></p>\n'
     )
+
+
+QUERY = 'up{job="$job",a=~"$gone|"}'
+
+
+def test_a_query_shows_the_incidents_labels_and_its_kind() -> None:
+    text = f"{FRONT}1. Look\n\n   ```yaml step promql\n   query: {QUERY}\n   ```\n2. `$job`\n"
+    shown = body_html(text, {"job": "shop"})
+    assert '<pre><code># promql\nquery: up{job="shop",a=~".*"}\n</code></pre>' in shown.replace("&quot;", '"')
+    assert "<code>$job</code>" in shown
+    assert "$job" in body_html(text).partition("2.")[0]
+
+
+@pytest.mark.parametrize("value", ["</code></pre><script>alert(1)</script>", "\n```\n<b>", '"} or vector(1)'])
+def test_a_label_in_a_query_stays_inside_of_it(value: str) -> None:
+    text = f"{FRONT}1. Look\n\n   ```yaml step promql\n   query: {QUERY}\n   ```\n"
+    shown = body_html(text, {"job": value})
+    assert "<script" not in shown
+    assert "<b>" not in shown
+    assert shown.count("<pre>") == shown.count("</pre>") == 1

@@ -155,6 +155,8 @@ def test_bad_matchers_are_told_with_their_line(match: str, told: str) -> None:
         ("---\nmatch: [a=b]\n", ['down.md:1: the front matter has no end; accepted: a line "---" after it']),
         ("---\n" + "a: b\n" * 300 + "---\n", ["down.md:1: the front matter is longer than 200 lines"]),
         ("---\nmatch: [a=b]\n---\n# Hi\n1. x\n", [NO_STEPS]),
+        ("---\nmatch: [a=b]\n---\n# Hi\n## Stpes\n1. x\n", [NO_STEPS.replace("md:", "md:5:")]),
+        ("---\nmatch: [a=b]\n---\n### Steps\n1. x\n", [NO_STEPS.replace("md:", "md:4:")]),
         (
             "---\nmatch: [a=b]\n---\n## Steps\nprose\n",
             ["down.md:4: ## Steps is empty; accepted: numbered items (1.) and task items (- [ ])"],

@@ -1,77 +1,117 @@
-"""The starter library fits the example rules, and Prometheus understands every query in it."""
+"""The starter library fits every alert rule of deploy/, and its queries answer when those alerts fire."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from ruamel.yaml import YAML
 
 from incidentd.cli.ctl import COMMANDS
-from incidentd.domain.runbook import Kind, Run, Runbook
+from incidentd.domain.runbook import Kind, Run
 from incidentd.domain.runbook_match import choose
-from incidentd.domain.runbook_query import fill_query
 from incidentd.domain.severity import Severity
-from incidentd.runbooks.library import Folder, look
-from tests.programs import require
+from incidentd.metrics import Metrics
+from tests.deploy.cases import CASES as KIT
+from tests.deploy.cases import Case
+from tests.deploy.shipped import PROMTOOL, metric_names
+from tests.runbooks.library import (
+    BOOKS,
+    CASES,
+    EXAMPLES,
+    FOLDER,
+    OUR_OWN,
+    README,
+    WITHOUT,
+    for_alert,
+    queries,
+    rules,
+)
 
-ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = ROOT / "deploy/example-rules.yml"
-OWN = ROOT / "deploy/prometheus-rules.yml"
-FOLDER = look(Folder(ROOT / "runbooks", required=True))
-BOOKS = FOLDER.shelf().runbooks
-WITHOUT = {"Watchdog", "IncidentdDown", "IncidentdQuarantine", "IncidentdRefusing"}
-"""What opens no incident, or says itself all there is to do."""
-
-
-def rules(path: Path) -> list[dict[str, Any]]:
-    return [rule for group in YAML(typ="safe").load(path)["groups"] for rule in group["rules"]]
-
-
-def for_alert(name: str, **labels: str) -> Runbook | None:
-    return choose(BOOKS, {"alertname": name, **labels}, "checkout", Severity.CRITICAL).runbook
-
-
-def check_rules(path: Path) -> None:
-    tool = require("promtool", "apt-get install prometheus")
-    done = subprocess.run(
-        [tool, "check", "rules", path], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+FIRING = [case for case in (*KIT, *CASES) if case.labels is not None and case.alert not in WITHOUT]
 
 
 def test_the_library_is_good_and_complete() -> None:
     assert FOLDER.problems == ()
-    assert len(BOOKS) == 12
+    assert len(BOOKS) == 18
     for book in BOOKS:
         assert len(book.steps) >= 7, book.name
-        assert any(step.action and step.action.kind is Kind.PROMQL for step in book.steps), book.name
+        assert queries(book, {}), book.name
 
 
 def test_promtool_accepts_the_example_rules() -> None:
-    check_rules(EXAMPLES)
+    PROMTOOL.judge("check", "rules", EXAMPLES)
 
 
-@pytest.mark.parametrize("rule", [*rules(EXAMPLES), *rules(OWN)], ids=lambda rule: rule["alert"])
-def test_every_rule_has_its_runbook(rule: dict[str, Any]) -> None:
-    assert (for_alert(rule["alert"]) is None) == (rule["alert"] in WITHOUT)
+@pytest.mark.parametrize("name", sorted({rule["alert"] for rule in rules()} | {*OUR_OWN}))
+def test_every_alert_has_its_runbook_or_the_readme_says_why_not(name: str) -> None:
+    assert (for_alert(name) is None) == (name in WITHOUT)
+    assert (f"| `{name}` |" in README) == (name in WITHOUT)
 
 
 def test_every_runbook_is_for_something_that_exists() -> None:
-    names = [rule["alert"] for path in (EXAMPLES, OWN) for rule in rules(path)]
-    names += ["HeartbeatMissing", "IncidentdChannelDown"]
+    names = [*[rule["alert"] for rule in rules()], *OUR_OWN]
     found = {book.name for name in names if (book := for_alert(name)) is not None}
     assert found == {book.name for book in BOOKS}
 
 
 def test_no_two_of_them_want_the_same_alert() -> None:
-    for path in (EXAMPLES, OWN):
-        for rule in rules(path):
-            assert choose(BOOKS, {"alertname": rule["alert"]}, "", Severity.WARNING).others == ()
+    for name in {*[rule["alert"] for rule in rules()], *OUR_OWN}:
+        assert choose(BOOKS, {"alertname": name}, "", Severity.WARNING).others == ()
+
+
+def test_every_example_rule_has_a_case_in_which_it_fires() -> None:
+    assert {case.alert for case in (*KIT, *CASES) if case.labels} >= {
+        rule["alert"] for rule in rules() if rule["alert"] not in WITHOUT
+    }
+
+
+def fires(case: Case) -> dict[str, Any]:
+    """A test of promtool: the alert of this case fires at its time."""
+    expected = {"exp_labels": {**(case.labels or {}), "severity": case.severity}}
+    return {
+        **around(case),
+        "alert_rule_test": [{"eval_time": f"{case.at}m", "alertname": case.alert, "exp_alerts": [expected]}],
+    }
+
+
+def answers(case: Case) -> dict[str, Any]:
+    """A test of promtool: when the alert of this case fires, a query of its runbook has an answer."""
+    labels = {**(case.labels or {}), "alertname": case.alert, "severity": case.severity}
+    book = for_alert(case.alert)
+    assert book is not None
+    some = " or ".join(f"(count({query}) > bool 0)" for query in queries(book, labels))
+    asked = {"expr": some, "eval_time": f"{case.at}m", "exp_samples": [{"labels": "{}", "value": 1}]}
+    return {**around(case), "promql_expr_test": [asked]}
+
+
+def around(case: Case) -> dict[str, Any]:
+    series = [{"series": series, "values": values} for series, values in case.series.items()]
+    return {"interval": "1m", "input_series": series}
+
+
+def judged(folder: Path, tests: list[dict[str, Any]], rule_files: list[dict[str, Any]]) -> None:
+    """Let promtool run them."""
+    bare = [
+        {name: rule[name] for name in ("alert", "expr", "for", "labels") if name in rule}
+        for rule in rule_files
+    ]
+    (folder / "rules.yml").write_bytes(orjson.dumps({"groups": [{"name": "all", "rules": bare}]}))
+    told = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": tests}
+    (folder / "test.yml").write_bytes(orjson.dumps(told))
+    PROMTOOL.judge("test", "rules", folder / "test.yml")
+
+
+def test_the_example_rules_fire_when_they_should(tmp_path: Path) -> None:
+    names = {case.alert for case in CASES}
+    judged(tmp_path, [fires(case) for case in CASES], [rule for rule in rules() if rule["alert"] in names])
+
+
+def test_when_an_alert_fires_its_runbook_has_an_answer(tmp_path: Path) -> None:
+    assert len(FIRING) > 40
+    judged(tmp_path, [answers(case) for case in FIRING], [])
 
 
 @pytest.mark.parametrize(
@@ -80,17 +120,21 @@ def test_no_two_of_them_want_the_same_alert() -> None:
 def test_prometheus_understands_every_query_whatever_the_labels(
     tmp_path: Path, labels: dict[str, str]
 ) -> None:
-    queries = [
-        fill_query(str(step.action.attributes["query"]), labels)
-        for book in BOOKS
-        for step in book.steps
-        if step.action is not None and step.action.kind is Kind.PROMQL
-    ]
-    recorded = [{"record": f"q:{number}", "expr": query} for number, query in enumerate(queries)]
-    assert len(recorded) >= 40
+    asked = [query for book in BOOKS for query in queries(book, labels)]
+    recorded = [{"record": f"q:{number}", "expr": query} for number, query in enumerate(asked)]
+    assert len(recorded) >= 60
     file = tmp_path / "rules.yml"
     file.write_bytes(orjson.dumps({"groups": [{"name": "queries", "rules": recorded}]}))
-    check_rules(file)
+    PROMTOOL.judge("check", "rules", file)
+
+
+def test_what_they_ask_of_incidentd_it_shows() -> None:
+    asked = set().union(*(metric_names(query) for book in BOOKS for query in queries(book, {})))
+    families = {family.name for family in Metrics().registry.collect()}
+    ours = {name for name in asked if name.startswith("incidentd_")}
+    ours |= asked & {"security_events_total", "auth_attempts_total", "suspicious_activity_total"}
+    assert len(ours) > 10
+    assert {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in ours} - families == set()
 
 
 def test_what_runs_by_itself_only_looks() -> None:
@@ -100,7 +144,9 @@ def test_what_runs_by_itself_only_looks() -> None:
                 assert step.action.kind is Kind.PROMQL, f"{book.name} {step.number}"
 
 
-def test_the_commands_they_name_exist() -> None:
+def test_the_commands_and_runbooks_they_name_exist() -> None:
+    known = {book.name for book in BOOKS}
     for book in BOOKS:
         named = set(re.findall(r"`incidentctl ([a-z-]+)", book.text))
         assert named - COMMANDS.keys() == set(), book.name
+        assert set(re.findall(r"runbook `([a-z-]+)`", book.text)) <= known, book.name

@@ -25,7 +25,7 @@ from incidentd.workflows import respond
 from incidentd.workflows.receive import receive
 from tests.store.samples import DAY, MINUTE, NOW, RULES, alert, post
 
-TABLES = "alerts|occurrences|incidents|deliveries|timeline|channel_references|destinations"
+TABLES = "alerts|occurrences|incidents|incident_runbooks|deliveries|timeline|channel_references|destinations"
 LEASES = "ix_deliveries_leased"
 """Holds only what is on its way at this moment: walking through all of it is cheap."""
 STORED = 1000

@@ -73,6 +73,7 @@ def body_of(path: str, now: str, later: str) -> Json:
             "commit_time": now, "started_at": now, "finished_at": later, "status": "success",
         },
         "/api/v1/audit/exports": {"format": "json"},
+        "/api/v1/automation": {"stopped": True},
         "/api/v1/drills": {"severity": "critical"},
         "/api/v1/maintenance": {"name": "m", "matchers": ['a="b"'], "duration": "1h"},
         "/api/v1/schedules/{name}/overrides": override,
@@ -115,7 +116,7 @@ ORDER = (
     "/webhooks/pagerduty", "/webhooks/slack/interactions", "/webhooks/slack/commands", "/ack/{token}",
     "/api/v1/deliveries/{id}/retry", "/api/v1/deployments", "/api/v1/drills", "/api/v1/maintenance",
     "/api/v1/maintenance/{id}", "/api/v1/schedules/{name}/overrides", "/api/v1/schedules/{name}/overrides/{id}",
-    "/api/v1/overrides/{id}", "/-/reload", "/api/v1/audit/exports",
+    "/api/v1/overrides/{id}", "/-/reload", "/api/v1/audit/exports", "/api/v1/automation",
 )  # fmt: skip
 
 

@@ -182,7 +182,7 @@ def test_the_report_of_any_story_is_what_its_timelines_say(
         for step in told:
             teller.play(*step)
         until, window = world.now, timedelta(minutes=minutes)
-        made = world.write(lambda tx: compiled(tx, CONFIG, until, window, None))
+        made = world.write(lambda tx: compiled(tx, CONFIG, (), until, window, None))
         known, since = lives(world), until - window
     assert_alike(made.report.total, row_of(known, since, until))
     for name, row in made.report.by_severity.items():

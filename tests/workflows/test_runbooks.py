@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from incidentd.config.people import Retention
 from incidentd.domain.incident import ActionRefusedError
 from incidentd.domain.matcher import parse_matcher
-from incidentd.domain.runbook import Runbook, Step
+from incidentd.domain.runbook import Guidance, Runbook, Step
 from incidentd.domain.runbook_match import Shelf
 from incidentd.domain.runbook_steps import Progress, Standing, StepState
 from incidentd.domain.severity import Severity
@@ -93,6 +93,27 @@ def test_without_a_fitting_one_there_is_none_and_it_is_counted(world: World) -> 
     assert value("incidentd_incidents_without_runbook_total", {"severity": "warning"}) == 1
     assert value("incidentd_runbook_attached_total", {"runbook": "down"}) == 1
     assert progress(world, 1) is None
+
+
+def test_times_are_told_by_what_told_people_what_to_do_also_in_one_batch(world: World) -> None:
+    world.rules = replace(world.rules, runbooks=Shelf((DOWN,)))
+    metrics = Metrics()
+    counted = Outcomes(metrics)
+    linked = replace(fires("c", service="db"), annotations={"runbook_url": "https://x.example/"})
+    world.post(fires("a"), fires("b", service="web"), linked)
+    world.minute = 3
+    for number in (1, 2, 3):
+        counted.count(world.acknowledge(number).changes)
+    # What is in force by now is not what they had.
+    world.rules = replace(world.rules, runbooks=Shelf())
+    ends = (over("a", end=5), over("b", service="web", end=5), over("c", service="db", end=5))
+    world.minute = 6
+    counted.count(world.batch(Submission("main", "request", ends)).changes)
+    value = metrics.registry.get_sample_value
+    for guidance in Guidance:
+        known = {"guidance": guidance.value}
+        assert value("incidentd_guided_acknowledge_seconds_sum", known) == 180, guidance
+        assert value("incidentd_guided_resolve_seconds_sum", known) == 300, guidance
 
 
 def test_a_declared_incident_gets_one_too(world: World) -> None:

@@ -93,6 +93,8 @@ class Publication:
     """It says that our own monitoring is away."""
     by_hand: bool = False
     """A person has resolved it while its incident was open: what that does is of no concern until it has ended."""
+    draft_text: str | None = None
+    """What a step of a runbook proposes to say; whoever publishes the draft without own words says that."""
 
     @property
     def public(self) -> bool:

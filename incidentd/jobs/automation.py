@@ -1,0 +1,244 @@
+"""Runs the steps whose turn it is, and ends those that must end. Safe on several replicas: a row says who has it.
+
+That a run begins is committed before anything is done, and what came of it after; in between only time passes. One
+whose daemon dies is told as interrupted by the next look of another, or by the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import structlog
+
+from incidentd.automation.base import Executor, Result
+from incidentd.automation.command import CommandExecutor
+from incidentd.automation.http import HttpExecutor
+from incidentd.automation.promql import PromqlExecutor
+from incidentd.clock import Clock, random_id
+from incidentd.config import Config
+from incidentd.domain.automation import RETRY_PAUSE, RunState
+from incidentd.domain.incident import Change
+from incidentd.domain.runbook import Kind
+from incidentd.jobs.scheduler import Job
+from incidentd.metrics import Metrics
+from incidentd.store import automation, incidents, silences
+from incidentd.store.engine import Store, StoreRejectedError, StoreUnavailableError, Tx
+from incidentd.workflows.automation_acts import WITHIN, Act, perform
+from incidentd.workflows.automation_course import Claimed, claim, settle
+from incidentd.workflows.automation_switch import stopped
+from incidentd.workflows.automation_tidy import Look, due, handed_back, tidy
+from incidentd.workflows.rules import Rules
+
+_AGAIN = frozenset({RunState.FAILED, RunState.TIMED_OUT})
+"""What another attempt may mend."""
+_SETTLE_ATTEMPTS = 10
+_RESOLVED = "its incident is resolved"
+_CLOSING = "the daemon is stopping"
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Running:
+    """A run under way here."""
+
+    claimed: Claimed
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    why: str = ""
+
+
+@dataclass(slots=True)
+class Automation:
+    """Takes steps, as far as the configuration in force allows."""
+
+    store: Store
+    clock: Clock
+    config: Callable[[], Config]
+    rules: Callable[[], Rules]
+    changed: Callable[[tuple[Change, ...]], None]
+    metrics: Metrics
+    executors: Mapping[Kind, Executor] = field(init=False)
+    _running: dict[int, _Running] = field(default_factory=dict)
+    """Run -> what is under way."""
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _begun: bool = False
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        """Make what does them."""
+        self.executors = {
+            Kind.COMMAND: CommandExecutor(lambda: self.config().automation),
+            Kind.HTTP: HttpExecutor(lambda: self.config().automation),
+            Kind.PROMQL: PromqlExecutor(lambda: self.config().automation, self.clock.now),
+        }
+
+    @property
+    def job(self) -> Job:
+        """What the clockwork runs: it begins runs and does not wait for them."""
+        return Job("automation", timedelta(seconds=0.5), self.tick)
+
+    async def stop(self, seconds: float) -> None:
+        """Begin nothing further, end what is under way, and write down what became of it."""
+        self._stopping.set()
+        for each in self._running.values():
+            self._end(each, _CLOSING)
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds * 0.8)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def settle(self) -> None:
+        """Wait for the runs under way."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def tick(self) -> None:
+        """End what must end, and begin what may begin."""
+        async with self._turn:
+            if self._stopping.is_set():
+                return
+            alone = not self._begun and not self.store.postgresql
+            if await self.store.read_now(automation.any_busy):
+                await self._look(alone=alone)
+            self._begun = True
+
+    async def _look(self, *, alone: bool) -> None:
+        rules, now = self.rules(), self.clock.now()
+        look = Look(now, frozenset(self._running), alone=alone)
+
+        def write(tx: Tx) -> tuple[list[Claimed], tuple[Change, ...]]:
+            said = tidy(tx, rules, look)
+            claimed, more = claim(tx, rules, now)
+            return claimed, (*said, *more)
+
+        await self._end_some()
+        if not await self.store.read_now(lambda tx: due(tx, rules, look)):
+            return
+        claimed, changes = await self.store.write(write)
+        if changes:
+            self.changed(changes)
+        for each in claimed:
+            self._start(each)
+
+    def _start(self, claimed: Claimed) -> None:
+        running = self._running[claimed.run.id] = _Running(claimed)
+        task = asyncio.create_task(self._run(running), name=f"step {claimed.run.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _end_some(self) -> None:
+        """End the runs here that somebody, the switch, or the end of their incident wants ended."""
+        if not self._running:
+            return
+        ids = list(self._running)
+        asked = {
+            each.claimed.incident.id for each in self._running.values() if each.claimed.action.stop_on_resolve
+        }
+
+        def read(tx: Tx) -> tuple[dict[int, str], set[int], str | None]:
+            over = {each.id for each in silences.incidents_of(tx, sorted(asked)) if not each.open}
+            return automation.stops(tx, ids), over, stopped(tx)
+
+        stops, over, switched = await self.store.read_now(read)
+        if not self.rules().automation.enabled:
+            switched = switched or "automation.enabled is not set"
+        for number, each in self._running.items():
+            claimed = each.claimed
+            resolved = claimed.action.stop_on_resolve and claimed.incident.id in over
+            why = stops.get(number) or switched or (_RESOLVED if resolved else "")
+            if why:
+                self._end(each, why)
+
+    @staticmethod
+    def _end(running: _Running, why: str) -> None:
+        running.why = running.why or why
+        running.stop.set()
+
+    # -- one run ----------------------------------------------------------------------------------------------
+    async def _run(self, running: _Running) -> None:
+        claimed, since = running.claimed, self.clock.monotonic()
+        try:
+            try:
+                changes, result = await self._done(running)
+            except Exception as error:  # a fault of ours is a failed step, and somebody must see it
+                log.exception("step_bug", run=claimed.run.id)
+                result = Result(RunState.FAILED, f"a fault in incidentd, see its log: {type(error).__name__}")
+                changes = await self._settled(claimed, result)
+            kind, outcome = claimed.run.kind.value, result.state.value
+            self.metrics.step_runs.labels(kind, outcome).inc()
+            self.metrics.step_run_seconds.labels(kind).observe(max(self.clock.monotonic() - since, 0))
+            log.info("step_run", run=claimed.run.id, incident=claimed.incident.id, kind=kind, outcome=outcome)
+            if changes:
+                self.changed(changes)
+        except (StoreUnavailableError, StoreRejectedError) as error:
+            # Its lease runs out, and it is told as interrupted.
+            log.error("step_not_settled", run=claimed.run.id, error=str(error))  # noqa: TRY400 - it says it all
+        finally:
+            del self._running[claimed.run.id]
+        if not self._stopping.is_set():
+            await self._next()
+
+    async def _next(self) -> None:
+        """Whoever waits for this place gets it at once."""
+        try:
+            await self.tick()
+        except (StoreUnavailableError, StoreRejectedError) as error:
+            log.warning("steps_not_looked_at", error=str(error))
+
+    async def _done(self, running: _Running) -> tuple[tuple[Change, ...], Result]:
+        claimed = running.claimed
+        if claimed.action.kind in WITHIN:
+            return await self._within(claimed)
+        executor = self.executors[claimed.action.kind]
+        if claimed.run.dry_run:
+            result = executor.plan(claimed.task)
+        else:
+            result = await self._tried(executor, running)
+        if result.state is RunState.STOPPED and running.why:
+            result = Result(result.state, running.why, result.output, result.data)
+            if running.why == _CLOSING:
+                return await self._handed_back(claimed), replace(result, state=RunState.INTERRUPTED)
+        return await self._settled(claimed, result), result
+
+    async def _tried(self, executor: Executor, running: _Running) -> Result:
+        action = running.claimed.action
+        # What changes something is tried once, whatever its runbook says.
+        left = 0 if running.claimed.run.changes else action.retries
+        result = await executor.run(running.claimed.task, action.timeout, running.stop)
+        while left and result.state in _AGAIN and not running.stop.is_set():
+            await self.clock.wait(running.stop, RETRY_PAUSE.total_seconds())
+            left -= 1
+            result = await executor.run(running.claimed.task, action.timeout, running.stop)
+        return result
+
+    async def _settled(self, claimed: Claimed, result: Result) -> tuple[Change, ...]:
+        """Write what came of it; more than once if the database is away, for it has been done."""
+        for attempt in range(1, _SETTLE_ATTEMPTS + 1):
+            rules, now = self.rules(), self.clock.now()
+            try:
+                return await self.store.write(lambda tx: settle(tx, claimed, result, rules, now))  # noqa: B023 - runs before the next one
+            except StoreUnavailableError:
+                if attempt == _SETTLE_ATTEMPTS or self._stopping.is_set():
+                    raise
+                await self.clock.wait(self._stopping, 1)
+        raise AssertionError
+
+    async def _handed_back(self, claimed: Claimed) -> tuple[Change, ...]:
+        rules, now = self.rules(), self.clock.now()
+        return await self.store.write(lambda tx: handed_back(tx, claimed, rules, now))
+
+    async def _within(self, claimed: Claimed) -> tuple[tuple[Change, ...], Result]:
+        rules, now, fresh = self.rules(), self.clock.now(), random_id()
+        url = self.config().server.public_url
+
+        def write(tx: Tx) -> tuple[tuple[Change, ...], Result]:
+            [incident] = incidents.by_ids(tx, [claimed.incident.id]) or [claimed.incident]
+            result = perform(tx, Act(claimed, incident, fresh, url), rules, now)
+            return settle(tx, claimed, result, rules, now), result
+
+        return await self.store.write(write)

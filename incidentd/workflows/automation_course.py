@@ -1,0 +1,268 @@
+"""The course of runs: whose turn it is, and what came of it.
+
+A run that changes something begins at most once: that it begins is committed before, and nothing takes it up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from incidentd.audit.chain import Value
+from incidentd.automation.base import Result, Task
+from incidentd.domain.automation import Policy, RunState, StepRun, check_move, lease_of, subject_of
+from incidentd.domain.incident import OURSELVES, Change, Entry, Incident
+from incidentd.domain.notification import Notice
+from incidentd.domain.runbook import Action, Step
+from incidentd.domain.runbook_steps import Move, Progress, StepState, entry_of, moved
+from incidentd.store import automation, incidents, runbooks
+from incidentd.store.engine import Tx
+from incidentd.workflows import audit
+from incidentd.workflows.automation_switch import stopped
+from incidentd.workflows.ledger import Ledger
+from incidentd.workflows.rules import Rules
+
+_SHOWN = 2000
+"""Characters of an output that the timeline repeats."""
+_FAILURES = frozenset(
+    {RunState.FAILED, RunState.TIMED_OUT, RunState.STOPPED, RunState.INTERRUPTED, RunState.REFUSED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A run whose turn has come, with what it needs."""
+
+    run: StepRun
+    step: Step
+    action: Action
+    incident: Incident
+
+    @property
+    def task(self) -> Task:
+        """The same for its executor."""
+        incident = self.incident
+        known = (incident.title, incident.service, incident.severity.value, incident.labels)
+        return Task(self.action, incident.id, *known)
+
+
+# -- whose turn it is -------------------------------------------------------------------------------------------
+def claim(tx: Tx, rules: Rules, now: datetime) -> tuple[list[Claimed], tuple[Change, ...]]:
+    """Begin as many as the limits allow; with what timelines say of it."""
+    policy = rules.automation
+    if not policy.enabled or stopped(tx) is not None:
+        return [], ()
+    automation.lock(tx)
+    known = automation.busy(tx)
+    turn = chosen(known, policy)
+    ledger = Ledger(rules, now)
+    claimed = []
+    found = {
+        incident.id: incident for incident in incidents.by_ids(tx, sorted({r.incident_id for r in turn}))
+    }
+    books = runbooks.of(tx, sorted(found))
+    for each in turn:
+        # Read again under the lock of its incident: a person may have taken it back.
+        run = automation.by_id(tx, each.id)
+        if run is None or run.state is not RunState.QUEUED:
+            continue
+        begun = _begun(tx, ledger, run, found.get(run.incident_id), books.get(run.incident_id))
+        claimed += [begun] if begun else []
+    ledger.save(tx)
+    return claimed, tuple(ledger.changes)
+
+
+def chosen(known: Sequence[StepRun], policy: Policy) -> list[StepRun]:
+    """Those of `known` whose turn it is, in their order, as far as the limits allow."""
+    running = [run for run in known if run.state is RunState.RUNNING]
+    turn: list[StepRun] = []
+    for run in known:
+        if run.state is not RunState.QUEUED or len(running) >= policy.at_once:
+            continue
+        same = sum(other.book == run.book for other in running)
+        # Two restarts of one service at once is what nobody wants.
+        twin = run.changes and any((o.kind, o.subject) == (run.kind, run.subject) for o in running)
+        if same < policy.per_runbook and not twin:
+            turn.append(run)
+            running.append(run)
+    return turn
+
+
+def _begun(
+    tx: Tx, ledger: Ledger, run: StepRun, incident: Incident | None, progress: Progress | None
+) -> Claimed | None:
+    now = ledger.now
+    step = progress.step(run.number) if progress else None
+    if incident is None or progress is None or step is None or step.action is None:
+        automation.save(tx, ended(run, RunState.WITHDRAWN, "its incident is gone", now))
+        return None
+    incident = ledger.changed.get(incident.id, incident)
+    refusal = _refusal(tx, ledger.rules.automation, run, step.action, incident, now)
+    if refusal:
+        automation.save(tx, ended(run, RunState.REFUSED, refusal, now))
+        released(tx, incident, run.number, refusal, now)
+        text = f"step {run.number} was not run: {refusal}"
+        note(ledger, incident, Entry("run_refused", OURSELVES, text, {"step": run.number}), run)
+        return None
+    check_move(run.state, RunState.RUNNING)
+    begun = replace(
+        run,
+        state=RunState.RUNNING,
+        started_at=now,
+        attempts=run.attempts + 1,
+        generation=run.generation + 1,
+        lease_until=now + lease_of(step.action),
+        stop=None,
+    )
+    automation.save(tx, begun)
+    incident = _set_going(tx, ledger, begun, step, incident, progress)
+    if run.changes:
+        audited(tx, begun, now, "runbook.step_begun")
+    return Claimed(begun, step, step.action, incident)
+
+
+def _refusal(tx: Tx, policy: Policy, run: StepRun, action: Action, incident: Incident, now: datetime) -> str:
+    """Asked again when its turn comes: the configuration and the world have gone on."""
+    if not incident.open and (action.stop_on_resolve or not run.asked_by):
+        return "its incident is resolved"
+    # A reload may have made a command mutating that was only looking when it was queued.
+    if policy.changes(action) and not run.asked_by:
+        return "it changes something, and nobody has agreed to it"
+    return policy.refusal(action) or cooling(tx, policy, action, now)
+
+
+def cooling(tx: Tx, policy: Policy, action: Action, now: datetime) -> str:
+    """Why it is too early for another run of the same command; empty if it is not."""
+    pause = policy.cooldown(action)
+    last = automation.last_begun(tx, action.kind, subject_of(action)) if pause else None
+    if last is None or now >= last + pause:
+        return ""
+    return f"{subject_of(action)} ran at {last:%H:%M:%S} UTC and rests until {last + pause:%H:%M:%S}"
+
+
+def _set_going(
+    tx: Tx, ledger: Ledger, run: StepRun, step: Step, incident: Incident, progress: Progress
+) -> Incident:
+    before = progress.standing(step.number)
+    if run.dry_run or before.state is StepState.RUNNING:
+        return incident
+    after = moved(before, Move.START, run.asked_by or OURSELVES, run.comment, incident.moment(ledger.now))
+    runbooks.put(tx, incident.id, after)
+    if not run.asked_by:
+        return incident  # the line that tells what came of it is enough
+    entry = entry_of(step, Move.START, after)
+    return ledger.apply(Change(incident, replace(entry, data={**entry.data, "run": run.id})))
+
+
+# -- what came of it --------------------------------------------------------------------------------------------
+def settle(tx: Tx, claimed: Claimed, result: Result, rules: Rules, now: datetime) -> tuple[Change, ...]:
+    """Write what came of a run, if it is still the one that was begun."""
+    found = incidents.by_ids(tx, [claimed.run.incident_id])
+    run = automation.by_id(tx, claimed.run.id)
+    if run is None or run.state is not RunState.RUNNING or run.generation != claimed.run.generation:
+        return ()
+    if not found:
+        automation.save(tx, ended(run, result.state, result.summary, now))
+        return ()
+    done = ended(run, result.state, result.summary, now)
+    automation.save(tx, replace(done, output=result.output, data=dict(result.data)))
+    ledger = Ledger(rules, now)
+    told(tx, ledger, claimed, done, result, found[0])
+    audited(tx, done, now, "runbook.step_ended", result)
+    ledger.save(tx)
+    _offer_again(tx, run, now)
+    return tuple(ledger.changes)
+
+
+def told(tx: Tx, ledger: Ledger, claimed: Claimed, run: StepRun, result: Result, incident: Incident) -> None:
+    """The step and the timeline; people who asked are told too."""
+    step, actor = claimed.step, run.asked_by or OURSELVES
+    facts: dict[str, object] = {"run": run.id, "kind": run.kind.value, "outcome": run.state.value}
+    if result.output:
+        facts["output"] = result.output[-_SHOWN:]
+    if run.dry_run:
+        data = {"step": run.number, **facts}
+        text = f"step {run.number}, dry run: {result.summary}"
+        note(ledger, incident, Entry("run_tried", actor, text, data), run)
+        return
+    move = Move.FAIL if run.state in _FAILURES else Move.SUCCEED
+    before = runbooks.of(tx, [incident.id])[incident.id].standing(step.number)
+    after = moved(before, move, actor, _comment(run, result), incident.moment(ledger.now))
+    runbooks.put(tx, incident.id, after)
+    entry = entry_of(step, move, after)
+    note(ledger, incident, replace(entry, data={**entry.data, **facts}), run)
+
+
+def _comment(run: StepRun, result: Result) -> str:
+    said = {RunState.INTERRUPTED: "interrupted", RunState.STOPPED: "stopped", RunState.REFUSED: "not run"}
+    words = said.get(run.state, "")
+    if not words or result.summary.startswith(words):
+        return result.summary
+    return f"{words}: {result.summary}"
+
+
+def note(ledger: Ledger, incident: Incident, entry: Entry, run: StepRun) -> None:
+    """Write a line about a run, and tell people of it if one of them asked for it."""
+    incident = ledger.changed.get(incident.id, incident)
+    # A first look is there to be found, not to be told of: a page has just left.
+    notice = Notice.UPDATED if run.asked_by and incident.open else None
+    ledger.apply(Change(incident, entry, notice, entry.text))
+
+
+def _offer_again(tx: Tx, run: StepRun, now: datetime) -> None:
+    """A dry run takes nothing away: what was put to people still is."""
+    if run.dry_run and run.data.get("offered"):
+        fresh = StepRun(
+            0,
+            run.incident_id,
+            run.number,
+            run.book,
+            run.kind,
+            run.subject,
+            run.changes,
+            RunState.OFFERED,
+            now,
+        )
+        automation.add(tx, [fresh])
+
+
+def audited(tx: Tx, run: StepRun, now: datetime, action: str, result: Result | None = None) -> None:
+    """Note in the audit log that a run began, or what came of it."""
+    data: dict[str, Value] = {
+        "run": run.id,
+        "step": run.number,
+        "runbook": run.book,
+        "kind": run.kind.value,
+        "subject": run.subject,
+        "changes": run.changes,
+        "dry_run": run.dry_run,
+        "attempts": run.attempts,
+    }
+    private = {}
+    if run.approved_by:
+        private["approved_by"] = run.approved_by
+    if result is not None:
+        took = now - (run.started_at or now)
+        known = {name: result.data.get(name) for name in ("argv", "exit_code", "signal", "status")}
+        data |= {name: value for name, value in known.items() if value is not None}
+        data |= {
+            "outcome": run.state.value,
+            "milliseconds": round(took.total_seconds() * 1000),
+            "output_sha256": result.sha256,
+        }
+    audit.note(tx, now, run.asked_by or OURSELVES, action, f"incident:{run.incident_id}", data, private)
+
+
+def released(tx: Tx, incident: Incident, number: int, why: str, now: datetime) -> None:
+    """Nothing is at this step any more: one that was to be taken up again and will not be has failed."""
+    progress = runbooks.of(tx, [incident.id]).get(incident.id)
+    before = progress.standing(number) if progress else None
+    if before is not None and before.state is StepState.RUNNING:
+        runbooks.put(tx, incident.id, moved(before, Move.FAIL, OURSELVES, why, incident.moment(now)))
+
+
+def ended(run: StepRun, state: RunState, summary: str, now: datetime) -> StepRun:
+    """The run, over."""
+    check_move(run.state, state)
+    return replace(run, state=state, summary=summary, ended_at=now, turn_at=None, lease_until=None)

@@ -1,0 +1,56 @@
+"""What an incident's opening means for the steps of its runbook: in the transaction that opens it, and once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from incidentd.domain.automation import Planned, Policy, RunState, StepRun, opening, subject_of
+from incidentd.domain.incident import Incident
+from incidentd.domain.runbook import Runbook
+from incidentd.store import automation
+from incidentd.store.engine import Tx
+
+_Plans = list[tuple[Incident, Runbook, list[Planned]]]
+
+
+def begin(tx: Tx, opened: Sequence[tuple[Incident, Runbook]], policy: Policy, now: datetime) -> None:
+    """Write what begins with these incidents, and what is put to people."""
+    if not policy.enabled or not opened:
+        return
+    plans = [
+        (incident, book, list(opening(book.steps, incident.severity, policy))) for incident, book in opened
+    ]
+    wanted = any(each.state is RunState.QUEUED for _, _, found in plans for each in found)
+    room = policy.waiting - automation.queued(tx) if wanted else 0
+    automation.add(tx, list(_runs(plans, policy, room, now)))
+
+
+def _runs(plans: _Plans, policy: Policy, room: int, now: datetime) -> Iterator[StepRun]:
+    for incident, book, found in plans:
+        for each in found:
+            state = each.state
+            if state is RunState.QUEUED:
+                room -= 1
+                # In a storm people decide what is worth looking at.
+                state = state if room >= 0 else RunState.OFFERED
+            yield new_run(incident, book.hash, each, state, policy, now)
+
+
+def new_run(
+    incident: Incident, book: str, planned: Planned, state: RunState, policy: Policy, now: datetime
+) -> StepRun:
+    """A run that is not stored yet. In a drill nothing is run."""
+    return StepRun(
+        id=0,
+        incident_id=incident.id,
+        number=planned.number,
+        book=book,
+        kind=planned.action.kind,
+        subject=subject_of(planned.action),
+        changes=policy.changes(planned.action),
+        state=state,
+        created_at=now,
+        dry_run=policy.dry_run or incident.drill is not None,
+        turn_at=now if state is RunState.QUEUED else None,
+    )

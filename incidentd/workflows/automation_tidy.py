@@ -1,0 +1,132 @@
+"""What time, restarts and the switch mean for runs that are not over.
+
+One that changes something and was interrupted is never taken up again: what it had done by then, nobody knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from incidentd.automation.base import Result
+from incidentd.domain.automation import Policy, RunState, StepRun, check_move
+from incidentd.domain.incident import OURSELVES, Change, Entry, Incident
+from incidentd.store import automation, incidents, runbooks
+from incidentd.store.engine import Tx
+from incidentd.workflows.automation_course import Claimed, audited, chosen, ended, note, released, told
+from incidentd.workflows.automation_switch import stopped
+from incidentd.workflows.ledger import Ledger
+from incidentd.workflows.rules import Rules
+
+ATTEMPTS = 3
+"""How often a run that only looks is taken up, restarts included."""
+_LOST = "the daemon ended in the middle of it"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at what is not over."""
+
+    now: datetime
+    held: frozenset[int] = frozenset()
+    """Runs that are under way in this very process, whatever their lease says."""
+    alone: bool = False
+    """This daemon has the database to itself and has just begun: nothing runs, whatever stands there."""
+
+
+def due(tx: Tx, rules: Rules, look: Look) -> bool:
+    """True if a run is to be ended or may begin: a read, so that waiting for long ones writes nothing."""
+    known, off = automation.busy(tx), _off(tx, rules.automation)
+    if any([_over(run, rules.automation, off, look) is not None for run in known]):
+        return True
+    return not off and bool(chosen(known, rules.automation))
+
+
+def _off(tx: Tx, policy: Policy) -> str:
+    return stopped(tx) or ("" if policy.enabled else "automation.enabled is not set")
+
+
+def tidy(tx: Tx, rules: Rules, look: Look) -> tuple[Change, ...]:
+    """End what has waited for too long, what is switched off, and what nobody runs any more."""
+    automation.lock(tx)
+    policy, ledger = rules.automation, Ledger(rules, look.now)
+    off = _off(tx, policy)
+    found = [(run, end) for run in automation.busy(tx) if (end := _over(run, policy, off, look))]
+    known = {i.id: i for i in incidents.by_ids(tx, sorted({run.incident_id for run, _ in found}))}
+    for each, (state, why) in found:
+        run = automation.by_id(tx, each.id)
+        if run is None or run.state is not each.state:
+            continue
+        incident = known.get(run.incident_id)
+        if incident is None or state is RunState.WITHDRAWN:
+            _withdraw(tx, ledger, run, incident, why)
+        elif state is RunState.STOPPED:
+            automation.ask_to_stop(tx, [run.id], why)
+        else:
+            _interrupted(tx, ledger, run, ledger.changed.get(incident.id, incident))
+    ledger.save(tx)
+    return tuple(ledger.changes)
+
+
+def _over(run: StepRun, policy: Policy, off: str, look: Look) -> tuple[RunState, str] | None:
+    now = look.now
+    if run.state is RunState.RUNNING:
+        late = run.lease_until is not None and run.lease_until < now
+        if run.id not in look.held and (look.alone or late):
+            return RunState.INTERRUPTED, _LOST
+        return (RunState.STOPPED, off) if off and run.stop is None else None
+    if off:
+        return RunState.WITHDRAWN, off
+    if run.state is RunState.ASKED and now - run.created_at > policy.agree_within:
+        return RunState.WITHDRAWN, "no second person has agreed in time"
+    if not run.asked_by and run.attempts == 0 and now - run.created_at > policy.fresh:
+        return RunState.WITHDRAWN, "it could not begin in time: too many others waited"
+    return None
+
+
+def _withdraw(tx: Tx, ledger: Ledger, run: StepRun, incident: Incident | None, why: str) -> None:
+    if incident is None:
+        over = RunState.INTERRUPTED if run.state is RunState.RUNNING else RunState.WITHDRAWN
+        automation.save(tx, ended(run, over, why, ledger.now))
+        return
+    automation.save(tx, ended(run, RunState.WITHDRAWN, why, ledger.now))
+    released(tx, incident, run.number, why, ledger.now)
+    text = f"step {run.number} will not be run: {why}"
+    note(ledger, incident, Entry("run_withdrawn", OURSELVES, text, {"step": run.number, "run": run.id}), run)
+
+
+def _interrupted(tx: Tx, ledger: Ledger, run: StepRun, incident: Incident) -> None:
+    step = runbooks.of(tx, [incident.id])[incident.id].step(run.number)
+    if step is None or step.action is None:
+        automation.save(tx, ended(run, RunState.INTERRUPTED, _LOST, ledger.now))
+        return
+    if not run.changes and run.attempts < ATTEMPTS:
+        check_move(run.state, RunState.QUEUED)
+        automation.save(tx, replace(run, state=RunState.QUEUED, lease_until=None))
+        text = f"step {run.number} was interrupted: {_LOST}; it only looks, so it begins again"
+        note(ledger, incident, Entry("run_interrupted", OURSELVES, text, {"step": run.number}), run)
+        return
+    words = f"interrupted: {_LOST}"
+    words += "; what it had done by then is not known, and it is not repeated" if run.changes else ""
+    result = Result(RunState.INTERRUPTED, words)
+    over = ended(run, RunState.INTERRUPTED, words, ledger.now)
+    automation.save(tx, over)
+    told(tx, ledger, Claimed(run, step, step.action, incident), over, result, incident)
+    audited(tx, over, ledger.now, "runbook.step_ended", result)
+
+
+def handed_back(tx: Tx, claimed: Claimed, rules: Rules, now: datetime) -> tuple[Change, ...]:
+    """A run was broken off because its daemon stops: the same as if that had died, but known at once."""
+    found = incidents.by_ids(tx, [claimed.run.incident_id])
+    run = automation.by_id(tx, claimed.run.id)
+    if (
+        run is None
+        or run.state is not RunState.RUNNING
+        or run.generation != claimed.run.generation
+        or not found
+    ):
+        return ()
+    ledger = Ledger(rules, now)
+    _interrupted(tx, ledger, run, found[0])
+    ledger.save(tx)
+    return tuple(ledger.changes)
