@@ -22,6 +22,8 @@ BENCHES = (
     "escalation",
     "replay",
     "reconcile",
+    "audit",
+    "authenticate",
 )
 """Modules of this folder with a `run(options)`, in the order they run."""
 

@@ -250,6 +250,10 @@ class Metrics:
         self._events[event].inc()
         self.refused[event.value] = self.refused.get(event.value, 0) + 1
 
+    def ssrf_blocked(self) -> None:
+        """Count a request of ours that would have gone where none may."""
+        self.security_event(SecurityEvent.SSRF_BLOCK)
+
     def suspicious(self, activity: Activity) -> None:
         """Count one, and the security event that it is."""
         self._activities[activity].inc()

@@ -33,7 +33,7 @@ def _knows(given: str, etag: str) -> bool:
 
 
 def _op(path: str, summary: str, media: str = "application/json", refusals: tuple[int, ...] = ()) -> Op:
-    return Op(("GET", "HEAD"), path, serve, PUBLIC, summary, media=media, refusals=refusals)
+    return Op(("GET", "HEAD"), path, serve, PUBLIC, summary, media=media, limited=True, refusals=refusals)
 
 
 _SHAPE: Final = "in Statuspage's shape"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from incidentd.audit.chain import Value, timestamp
 from incidentd.domain import maintenance as domain
 from incidentd.domain.maintenance import Plan, Window
 from incidentd.domain.status_page import planned
@@ -15,6 +16,7 @@ from incidentd.domain.status_page.words import Stage
 from incidentd.store import maintenance as window_store
 from incidentd.store import public_state, publications
 from incidentd.store.engine import Tx
+from incidentd.workflows import audit
 from incidentd.workflows import maintenance as windows
 from incidentd.workflows.publishing import Codes
 from incidentd.workflows.respond import NotFoundError
@@ -33,7 +35,7 @@ def schedule(
         plan = domain.plan(starts, length, wanted.time_zone, wanted.rrule)
         numbers = [_window(tx, layout, wanted, plan, component) for component in wanted.components]
     made = replace(wanted, windows=tuple(numbers))
-    return _write(tx, planned.scheduled(layout, made, codes(), word), BY_RULE, made.created_at)
+    return _write(tx, planned.scheduled(layout, made, codes(), word), word.author, made.created_at)
 
 
 def _window(tx: Tx, layout: Layout, wanted: Maintenance, plan: Plan, component: str) -> int:
@@ -89,8 +91,22 @@ def _gone_on(tx: Tx, layout: Layout, said: Said, author: str, now: datetime, cod
 def _write(tx: Tx, said: Said, author: str, now: datetime) -> Maintenance:
     stored = public_state.save_maintenance(tx, said.maintenance)
     publications.say(tx, said.update)
+    _audited(tx, stored, said, author, now)
     if said.ended and stored.rrule is None:
         # Those of one that comes again go on: its next occurrence needs them.
         for number in stored.windows:
-            window_store.cancel(tx, number, author, now)
+            if window_store.by_id(tx, number) is not None:
+                windows.cancel(tx, number, author, now)
     return stored
+
+
+def _audited(tx: Tx, stored: Maintenance, said: Said, author: str, now: datetime) -> None:
+    data: dict[str, Value] = {
+        "components": list(stored.components),
+        "from": timestamp(stored.scheduled_for),
+        "to": timestamp(stored.scheduled_until),
+        "update": said.update.code,
+        "windows": list(stored.windows),
+    }
+    what = f"status.maintenance_{stored.stage.value}"
+    audit.note(tx, now, author, what, f"status-maintenance:{stored.code}", data)

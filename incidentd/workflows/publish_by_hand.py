@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from incidentd.audit.chain import timestamp
 from incidentd.domain.incident import Change
 from incidentd.domain.status_page import by_hand
 from incidentd.domain.status_page.by_hand import StatusRefusedError, Words
@@ -16,6 +17,7 @@ from incidentd.domain.status_page.publishing import Step
 from incidentd.domain.status_page.words import Phase, State, Status
 from incidentd.store import incidents, public_state, publications
 from incidentd.store.engine import Tx
+from incidentd.workflows import audit
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.publishing import labels_of, write
 from incidentd.workflows.respond import NotFoundError
@@ -152,14 +154,22 @@ def override(tx: Tx, layout: Layout, wanted: Override) -> Override:
             "a component that is set to operational needs an end: it would hide every outage to come",
         )
     part_of(layout, wanted.component)
-    return public_state.override(tx, wanted)
+    made = public_state.override(tx, wanted)
+    until = None if made.until is None else timestamp(made.until)
+    data = {"component": made.component, "status": made.status.value, "until": until}
+    what = f"status-override:{made.id}"
+    audit.note(tx, made.created_at, made.author, "status.overridden", what, data, {"reason": made.reason})
+    return made
 
 
 def clear(tx: Tx, number: int, actor: str, now: datetime) -> Override:
     """The status follows from incidents and maintenance again. Raises `NotFoundError`."""
-    if public_state.override_by_id(tx, number) is None:
+    known = public_state.override_by_id(tx, number)
+    if known is None:
         raise NotFoundError(f"there is no override {number}")
     public_state.clear_override(tx, number, actor, now)
+    if known.cleared_at is None:
+        audit.note(tx, now, actor, "status.override_cleared", f"status-override:{number}")
     found = public_state.override_by_id(tx, number)
     assert found is not None  # noqa: S101 - it was there in this very transaction
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from incidentd.audit.chain import Value
 from incidentd.domain import heartbeat
 from incidentd.domain.incident import OURSELVES, Change, Entry, Incident, State
 from incidentd.domain.notification import Notice
@@ -19,6 +20,7 @@ from incidentd.store import incidents, publications, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.incidents import Search
 from incidentd.store.maintenance import firing_labels
+from incidentd.workflows import audit
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules
 
@@ -102,6 +104,7 @@ def write(tx: Tx, ledger: Ledger, step: Step, actor: str, incident: Incident | N
     stored = publications.save(tx, step.publication)
     if step.update is not None:
         publications.say(tx, step.update)
+    _audited(tx, stored, step, actor, ledger.now)
     if stored.incident_id is None or not step.said:
         return stored
     number = stored.incident_id
@@ -113,3 +116,16 @@ def write(tx: Tx, ledger: Ledger, step: Step, actor: str, incident: Incident | N
         notice = Notice.UPDATED if step.tell and found.open else None
         ledger.apply(Change(found, entry, notice, step.said))
     return stored
+
+
+def _audited(tx: Tx, stored: Publication, step: Step, actor: str, now: datetime) -> None:
+    data: dict[str, Value] = {
+        "state": stored.state.value,
+        "phase": stored.phase.value,
+        "incident": stored.incident_id,
+    }
+    if step.update is not None:
+        data |= {"update": step.update.code, "revision": step.update.revision}
+        data |= {"affected": [[a.component, a.old.value, a.new.value] for a in step.update.affected]}
+    what = f"status.{step.kind.removeprefix('status_')}"
+    audit.note(tx, now, actor, what, f"publication:{stored.code}", data)
