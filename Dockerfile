@@ -1,7 +1,9 @@
 # Build: docker build -t incidentd .
 # Run:   see config/docker.yaml for the secrets and volumes that the container expects.
 
-FROM python:3.12-slim AS build
+# Pinned by digest (of the index, so for every platform): the tag alone is another image after each rebuild of it. Renew it
+# with each release: docker buildx imagetools inspect python:3.12-slim
+FROM python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 # Dependencies first: this layer is rebuilt only when a lock file changes. Nothing unpinned or unhashed gets in.
@@ -16,7 +18,7 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
  && /opt/incidentd/bin/python -m compileall -q /opt/incidentd/lib \
  && /opt/incidentd/bin/pip uninstall --yes --quiet pip
 
-FROM python:3.12-slim
+FROM python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea
 # A fixed uid, so that a volume's owner can be set from outside; no shell, no home to write to.
 RUN groupadd --gid 10001 incidentd \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin incidentd \

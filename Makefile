@@ -21,7 +21,7 @@ UV_COMPILE = UV_PYTHON_DOWNLOADS=never "$$uv" pip compile --quiet --universal --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fmt bench lock clean
+.PHONY: help run test check fmt bench lock sbom clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -51,9 +51,12 @@ lock: $(VENV)/.stamp-venv  ## write the lock files anew from pyproject.toml (UPG
 	@test -x $(BIN)/uv || command -v uv >/dev/null || $(PIP) install 'uv>=0.13,<0.14'
 	@uv=$(BIN)/uv; test -x "$$uv" || uv=$$(command -v uv); \
 	echo "locking"; \
-	$(UV_COMPILE) pyproject.toml --extra postgres --extra apprise --extra test --extra lint --group build -o requirements-dev.lock && \
-	$(UV_COMPILE) pyproject.toml --extra postgres -c requirements-dev.lock -o requirements.lock && \
+	$(UV_COMPILE) pyproject.toml --extra postgres --extra apprise --extra oidc --extra test --extra lint --group build -o requirements-dev.lock && \
+	$(UV_COMPILE) pyproject.toml --extra postgres --extra oidc -c requirements-dev.lock -o requirements.lock && \
 	$(UV_COMPILE) --group build -c requirements-dev.lock -o requirements-build.lock
+
+sbom: $(VENV)/.stamp-run  ## write dist/sbom.cdx.json: what an install takes, with hashes (CycloneDX)
+	@$(BIN)/python deploy/sbom.py --output dist/sbom.cdx.json
 
 clean:  ## remove .venv, caches and build results; data/ stays
 	rm -rf $(VENV) build dist .coverage htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -23,6 +23,8 @@ BENCHES = (
     "replay",
     "reconcile",
     "status_page",
+    "audit",
+    "authenticate",
 )
 """Modules of this folder with a `run(options)`, in the order they run."""
 

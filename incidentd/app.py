@@ -99,7 +99,7 @@ class Daemon:
         await self._look_for_tokens(self.config)
         known = await self.store.read(lambda tx: calendars.said(tx, self.config))
         self.config = self.config.with_calendars(known)
-        self._http = http = HttpClient()
+        self._http = http = HttpClient(blocked=self.metrics.ssrf_blocked)
         # Half: what has to be cut off then gets as long to end.
         self._lifecycle.started("http client", lambda seconds: http.aclose(seconds / 2))
         self._env = ChannelEnv(
@@ -157,7 +157,7 @@ class Daemon:
 
     async def _audit(self, http: HttpClient) -> None:
         anchors = Anchors(lambda: self.config.audit.anchor, lambda: self._outlets.senders, http, self.metrics)
-        self.auditing = Auditing(self.store, self.clock, self.metrics, self.config, anchors)
+        self.auditing = Auditing(self.store, self.clock, self.metrics, self.config, anchors, self._path)
         await self.auditing.start(self.instance, self._migrated)
         self._lifecycle.started("audit log", self.auditing.stop)
 

@@ -20,7 +20,6 @@ MAX_ENVIRONMENTS = 30
 """The same for `environment`, which pipelines name."""
 
 _UNPLAIN = re.compile(r"[^A-Za-z0-9_./-]")
-
 _INTAKE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _DELIVERY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 _LEAD = (900.0, 3600.0, 14400.0, 28800.0, 86400.0, 259200.0, 604800.0, 1209600.0, 2592000.0)
@@ -275,6 +274,10 @@ class Metrics:
         """Count one."""
         self._events[event].inc()
         self.refused[event.value] = self.refused.get(event.value, 0) + 1
+
+    def ssrf_blocked(self) -> None:
+        """Count a request of ours that would have gone where none may."""
+        self.security_event(SecurityEvent.SSRF_BLOCK)
 
     def suspicious(self, activity: Activity) -> None:
         """Count one, and the security event that it is."""

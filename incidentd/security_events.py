@@ -25,6 +25,14 @@ class SecurityEvent(StrEnum):
     """A body that came too slowly."""
     RATE_LIMITED = "rate_limited"
     """A limit was reached."""
+    SSRF_BLOCK = "ssrf_block"
+    """A request of ours would have gone to an address where none may go."""
+    TRAVERSAL = "traversal"
+    """An address that tries to leave its folder. This one and those below are counted, and nothing is refused."""
+    XSS = "xss"
+    SQLI = "sqli"
+    TEMPLATE = "template"
+    COMMAND = "command"
 
 
 EVENT_SEVERITY = {
@@ -37,6 +45,12 @@ EVENT_SEVERITY = {
     SecurityEvent.OVERSIZE: "info",
     SecurityEvent.SLOW: "info",
     SecurityEvent.RATE_LIMITED: "info",
+    SecurityEvent.SSRF_BLOCK: "warning",
+    SecurityEvent.TRAVERSAL: "info",
+    SecurityEvent.XSS: "info",
+    SecurityEvent.SQLI: "info",
+    SecurityEvent.TEMPLATE: "info",
+    SecurityEvent.COMMAND: "info",
 }
 """How much each is worth to who reads the log."""
 
@@ -52,9 +66,22 @@ class Activity(StrEnum):
     """Without tokens: through a proxy."""
     FRAMING = "framing"
     SLOW_BODY = "slow_body"
+    TRAVERSAL = "traversal"
+    """An address that tries to leave its folder."""
+    XSS = "xss"
+    """One that carries a script."""
+    SQLI = "sqli"
+    """One that carries SQL."""
+    TEMPLATE = "template"
+    """One that carries the words of a template language."""
+    COMMAND = "command"
+    """One that carries a shell command."""
 
 
+PROBES = (Activity.TRAVERSAL, Activity.XSS, Activity.SQLI, Activity.TEMPLATE, Activity.COMMAND)
+"""What scanners put into addresses."""
 EVENT_OF = {
+    **{kind: SecurityEvent(kind.value) for kind in PROBES},
     Activity.FOREIGN_HOST: SecurityEvent.CSRF,
     Activity.FOREIGN_CLIENT: SecurityEvent.CSRF,
     Activity.CROSS_SITE: SecurityEvent.CSRF,

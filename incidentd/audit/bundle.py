@@ -6,9 +6,7 @@ in both, byte for byte.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -151,7 +149,11 @@ class Writer:
 
 def table_row(record: bytes) -> bytes:
     """A record as a row: what people read, and the record itself in the last cell."""
-    told = orjson.loads(record)
+    return row_of(record, orjson.loads(record))
+
+
+def row_of(record: bytes, told: Mapping[str, Any]) -> bytes:
+    """The same of a record that was read: `told` is what it says."""
     kind = next(iter(told))
     if kind != "entry":
         inner = told[kind]
@@ -160,19 +162,19 @@ def table_row(record: bytes) -> bytes:
     else:
         entry, opened = told["entry"], told["open"]
         who = entry["actor"]
-        name = who.get("name") or opened.get(who["ref"], {}).get("value") or f"ref:{who['ref']}"
+        ref = who.get("ref")
+        name = who["name"] if ref is None else opened.get(ref, {}).get("value") or f"ref:{ref}"
         cells = ("entry", entry["seq"], entry["ts"], name, entry["action"], entry["object"], told["hash"])
-    return row([*(harmless(str(cell)) for cell in cells), record.decode()])
+    return row([*[harmless(str(cell)) for cell in cells], record.decode()])
 
 
 def row(cells: Sequence[str]) -> bytes:
     """RFC 4180, every cell quoted."""
-    out = io.StringIO()
-    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(cells)
-    return out.getvalue().encode()
+    text = '","'.join([cell.replace('"', '""') for cell in cells])
+    return f'"{text}"\r\n'.encode()
 
 
 def harmless(text: str) -> str:
     """`text` in one line, and no formula to a spreadsheet."""
-    line = "".join([c if c.isprintable() else " " for c in text])
+    line = text if text.isprintable() else "".join([c if c.isprintable() else " " for c in text])
     return f"'{line}" if line.startswith(_FORMULA) else line

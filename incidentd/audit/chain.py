@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+import orjson
 import rfc8785
 
 VERSION: Final = 1
@@ -72,8 +73,24 @@ class Sealed:
 
 
 def canonical(value: Value) -> bytes:
-    """`value` by RFC 8785."""
+    """`value` by RFC 8785. Raises ValueError for what that cannot say."""
+    if _plain(value):
+        # Then both say the same, byte for byte, and this one is ten times as fast.
+        try:
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+        except TypeError:
+            pass  # half a surrogate pair, or too large a number: told by the other
     return rfc8785.dumps(value)
+
+
+def _plain(value: object) -> bool:
+    """True if nothing is in it that orjson spells in another way: no fractions, and keys whose order all agree on."""
+    kind = type(value)
+    if kind is str or kind is int or value is None or kind is bool:
+        return True
+    if kind is dict:
+        return all([type(k) is str and k.isascii() and _plain(v) for k, v in value.items()])  # type: ignore[attr-defined]
+    return (kind is list or kind is tuple) and all([_plain(each) for each in value])  # type: ignore[attr-defined]
 
 
 def chain_hash(prev: str, entry: bytes) -> str:

@@ -14,7 +14,7 @@ import contextlib
 import logging
 import ssl
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,10 +93,15 @@ class HttpClient:
     """Sends HTTP requests to addresses of the configuration: the `Http` that channels use."""
 
     def __init__(
-        self, limits: HttpLimits | None = None, guard: Guard | None = None, tls: ssl.SSLContext | None = None
+        self,
+        limits: HttpLimits | None = None,
+        guard: Guard | None = None,
+        tls: ssl.SSLContext | None = None,
+        blocked: Callable[[], None] = lambda: None,
     ) -> None:
-        """`tls`: whose certificates are trusted instead of the machine's."""
+        """`tls`: whose certificates are trusted instead of the machine's. `blocked`: a request went where none may."""
         self._tls = tls
+        self._blocked = blocked
         self._limits = limits or HttpLimits()
         self._guard = guard or Guard()
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(
@@ -172,6 +177,7 @@ class HttpClient:
             except (httpx.HTTPError, OSError) as error:
                 raise call.failure(_code(error)) from None
             except ForbiddenAddressError as refused:
+                self._blocked()
                 detail = f"{call.host} leads where no request may go: {refused}"
                 raise HttpFailure(Verdict.DESTINATION_BROKEN, "address_refused", detail) from None
             except (httpx.InvalidURL, ValueError):

@@ -181,7 +181,10 @@ def public_key(config_path: Path) -> None:
 @click.argument("name")
 @config_option
 def erase(name: str, config_path: Path) -> None:
-    """Erase from the log who NAME is, and the texts of what they did. The chain stays whole; this cannot be undone."""
+    """Erase who NAME is: from the log with the texts of what they did, and from incidents, shifts and the rest.
+
+    Rows and chain stay, `erased` stands in the place of the name. This cannot be undone.
+    """
     from incidentd.clock import SystemClock
     from incidentd.workflows import audit as workflow
 
@@ -191,8 +194,11 @@ def erase(name: str, config_path: Path) -> None:
         return await store.write(lambda tx: workflow.erase(tx, name, actor, now))
 
     if not _run(load_or_fail(config_path).config, work):
-        fail(f"the audit log knows nobody called {name}")
-    click.echo(f"{name} is erased from the audit log; the timelines of incidents are not touched")
+        fail(f"nobody called {name} is known")
+    click.echo(
+        f"{name} is erased. Journal, alerts and addresses that messages went to are kept as long as `retention` and "
+        "`journal.keep` say; the configuration and bundles that were exported are yours to clear"
+    )
 
 
 async def _key(store: Store, config: Config) -> SigningKey:

@@ -22,6 +22,7 @@ _COMMANDS = {
     "check-database": "admin",
     "healthcheck": "healthcheck",
     "token": "token",
+    "user": "user",
     "audit": "audit",
     "route-test": "route_test",
     "replay": "replay",

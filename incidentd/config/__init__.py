@@ -5,6 +5,7 @@ May import: `channels` (each brings its own configuration), `domain`, `fields`.
 Must not: print a secret, read anything but the file and the secrets it names, or change what is running.
 """
 
+from incidentd.config.access import Auth, Role, Scope, Token
 from incidentd.config.alerts import Grouping, SeverityMap, Source
 from incidentd.config.database import Database, DatabaseUrl
 from incidentd.config.escalation import Escalation, EscalationStep
@@ -16,7 +17,7 @@ from incidentd.config.route import RootRoute, RouteNode
 from incidentd.config.schedules import Schedule
 from incidentd.config.schema import json_schema
 from incidentd.config.secrets import secret_texts
-from incidentd.config.server import Auth, Queue, Scope, Server, Token
+from incidentd.config.server import Queue, Server
 from incidentd.config.status_page import Component, Effect, StatusPage
 from incidentd.config.telemetry import Sentry, Telemetry, Traces
 from incidentd.config.tree import Config
@@ -37,6 +38,7 @@ __all__ = [
     "Problem",
     "Queue",
     "Retention",
+    "Role",
     "RootRoute",
     "RouteNode",
     "Runbooks",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from incidentd.config.access_checks import access_warnings
 from incidentd.config.callers import idle_sections
 from incidentd.config.coverage import weak_pages
 from incidentd.config.digest import EMAIL
@@ -49,30 +50,10 @@ def broken_references(document: Document) -> Iterator[Problem]:
         yield from _unknown(document, path, _mapping(token).get("source"), sources, "source")
 
 
-def duplicate_tokens(config: Config, document: Document) -> Iterator[Problem]:
-    """Tokens of which it could not be told who sent them."""
-    names: dict[str, int] = {}
-    values: dict[str, int] = {}
-    for index, token in enumerate(config.auth.tokens):
-        for key, seen, value in (
-            ("name", names, token.name),
-            ("token", values, token.token.get_secret_value()),
-        ):
-            first = seen.setdefault(value, index)
-            if first != index:
-                path = ("auth", "tokens", index, key)
-                what = f"is the same as auth.tokens.{first}.{key}; accepted: a different {key} for each"
-                yield Problem(dotted(path), what, document.line(path))
-
-
 def warnings(config: Config) -> Iterator[str]:
     """What works, but perhaps not as meant."""
     server = config.server
-    if not server.loopback and not config.auth.tokens:
-        yield (
-            f"server.host: {server.host} is reachable from outside and auth.tokens is empty; "
-            "the daemon refuses to start unless a token was made with `incidentd token create`"
-        )
+    yield from access_warnings(config)
     if not server.loopback and not server.public_url_given:
         yield f"server.public_url: not set, so links in messages point to {server.public_url}"
     if not config.route.notify:

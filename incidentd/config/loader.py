@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from incidentd.config.access_checks import unclear_access
 from incidentd.config.callers import unclear_senders, unclear_users
-from incidentd.config.checks import broken_references, duplicate_tokens, warnings
+from incidentd.config.checks import broken_references, warnings
 from incidentd.config.document import Document, parse
 from incidentd.config.explain import explain
 from incidentd.config.heartbeats import ambiguous_heartbeats
@@ -66,7 +67,7 @@ def _validated(document: Document, reader: SecretReader) -> tuple[Config | None,
         return None, [*problems, *(each for each in explain(refused, document) if each.path not in told)]
     return config, [
         *problems,
-        *duplicate_tokens(config, document),
+        *unclear_access(config, document),
         *unclear_users(config, document),
         *unclear_senders(config, document),
         *unfit_contacts(config, document),

@@ -66,3 +66,6 @@ class Retention(Section):
     """Messages that were sent or given up."""
     quarantine: PositiveDuration = timedelta(days=30)
     """Alerts that could not be understood."""
+    audit_texts: PositiveDuration = timedelta(days=400)
+    """What people wrote (notes, comments, reasons) as the audit log tells it. Its chain stays, with who did what and
+    when; names are erased by `incidentd audit erase`."""

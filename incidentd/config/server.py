@@ -1,29 +1,16 @@
-"""`server` and `auth`: the daemon's own door, and who may come in."""
+"""`server`: the daemon's own door, its log and its end."""
 
 from __future__ import annotations
 
-import enum
 import ipaddress
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from incidentd.config.section import PositiveDuration, Section
-from incidentd.fields import RESERVED_NAMES, BaseUrl, Secret, Size, Slug
-
-MIN_TOKEN = 20
-"""Characters: tokens are stored as plain hashes, which guard only what is too long to be guessed."""
-
-
-class Scope(enum.StrEnum):
-    """What a token may do. Each includes nothing but itself; `admin` includes all."""
-
-    INGEST = "ingest"
-    READ = "read"
-    RESPOND = "respond"
-    ADMIN = "admin"
+from incidentd.fields import BaseUrl, Size
 
 
 def _host(value: str) -> str:
@@ -37,22 +24,22 @@ def _host(value: str) -> str:
     return value
 
 
-def _long(value: SecretStr) -> SecretStr:
-    if len(value) < MIN_TOKEN:
-        raise ValueError(f"is too short; accepted: at least {MIN_TOKEN} characters that nobody can guess")
-    return value
+def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
+        return value
+    try:
+        return ipaddress.ip_network(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError("is not a network; accepted: such as 10.0.0.0/8, fd00::/8 or 192.0.2.7") from None
 
 
-LongSecret = Annotated[Secret, AfterValidator(_long)]
-"""A secret that nobody can guess."""
-
-
-def _unreserved(name: str) -> str:
-    if name in RESERVED_NAMES:
-        raise ValueError(
-            f"is reserved for the daemon itself; accepted: any but {', '.join(sorted(RESERVED_NAMES))}"
-        )
-    return name
+Network = Annotated[
+    ipaddress.IPv4Network | ipaddress.IPv6Network,
+    BeforeValidator(_network),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["10.0.0.0/8"]}),
+]
+"""A network, or one address."""
 
 
 def _derived_url(data: dict[str, Any]) -> str:
@@ -101,6 +88,17 @@ class Server(Section):
     """How long a stop may take before what is still running is cut off; the outbox sends it again."""
     queue: Queue = Queue()
     """How much intake may wait for the disk."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Networks of the proxies in front, such as `10.0.0.0/8`: only what they say of a client in `X-Forwarded-For`, or
+    of its certificate, is believed."""
+    hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = ()
+    """Further names that browsers may sign in under, beside that of `public_url` and this machine's."""
+    max_connections: int = Field(default=0, ge=0)
+    """Connections at once; 0: what the limit of open files leaves room for. Beyond it an idle one is cut,
+    or else the new one."""
+    public_rate: int = Field(default=10, ge=0)
+    """Requests a second that one client may make to the status page, links of mails and the sign-in page, in bursts of
+    ten times as many; 0: any number. A client is an IPv4 address or an IPv6 /64; this machine is none."""
 
     @property
     def loopback(self) -> bool:
@@ -125,29 +123,3 @@ class Server(Section):
         given = {name: getattr(self, name) for name in self.model_fields_set}
         given |= {"host": self.host if host is None else host, "port": self.port if port is None else port}
         return Server.model_validate(given)
-
-
-TokenName = Annotated[Slug, AfterValidator(_unreserved)]
-"""A name that timeline and audit may show as the actor."""
-
-
-class Token(Section):
-    """One API token of the configuration; others are made with `incidentd token create`."""
-
-    name: TokenName
-    """Who uses it: the actor in timeline and audit."""
-    token: LongSecret
-    """The token itself, at least 20 characters."""
-    scopes: frozenset[Scope] = Field(min_length=1)
-    """What it may do: any of `ingest`, `read`, `respond`, `admin`."""
-    source: Slug | None = None
-    """The source whose alerts it posts; without one, the first configured source."""
-    expires: AwareDatetime | None = None
-    """When it stops working, such as `2027-01-31T00:00:00Z`; without one, never."""
-
-
-class Auth(Section):
-    """Who may talk to the daemon."""
-
-    tokens: tuple[Token, ...] = ()
-    """API tokens. Without any, here or in the database, the daemon serves loopback only."""

@@ -12,8 +12,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
+from incidentd.config.access import LongSecret
 from incidentd.config.section import Section
-from incidentd.config.server import LongSecret
 from incidentd.domain.status_page import page
 from incidentd.domain.status_page.layout import MAIN, Site, check_text, public_id
 from incidentd.fields import BaseUrl, HttpUrl, Slug

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from incidentd.channels.base import ChannelConfig, discover
+from incidentd.config.access import Auth
 from incidentd.config.alerts import Grouping, SeverityMap, Source
 from incidentd.config.audit import Audit
 from incidentd.config.automation import Automation
@@ -26,7 +27,7 @@ from incidentd.config.people import Retention, Runbooks, User
 from incidentd.config.route import RootRoute
 from incidentd.config.schedules import Schedule
 from incidentd.config.section import Section
-from incidentd.config.server import Auth, Server
+from incidentd.config.server import Server
 from incidentd.config.silences import Silences
 from incidentd.config.slo import FigureRules, ServiceLevel, named_once
 from incidentd.config.status_page import StatusPage

@@ -226,7 +226,7 @@ def _write_incidents(
             changed.append(after)
             lines += more
     incidents.save(tx, changed)
-    timeline.append(tx, lines)
+    notes.write_lines(tx, lines, now)
 
 
 def _complete(

@@ -95,7 +95,7 @@ def fall_back(tx: Tx, lost: Sequence[Lost], plan: Plan, now: datetime) -> FellBa
     pages.set_down(tx, [c.delivery.id for c in work.closed])
     outbox.enqueue(tx, work.new)
     incidents.save(tx, list(found.values()))
-    timeline.append(tx, work.lines)
+    notes.write_lines(tx, work.lines, now)
     return FellBack(tuple(work.fell), tuple(work.closed))
 
 

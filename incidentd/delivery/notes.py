@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from incidentd.audit.chain import Actor, Event, Value
 from incidentd.domain.incident import OURSELVES, Entry, Incident
 from incidentd.domain.notification import DeliveryClass
-from incidentd.store import incidents, timeline
+from incidentd.store import audit, incidents, timeline
 from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Tx
 
@@ -83,7 +84,18 @@ def write_missed(tx: Tx, dead: Sequence[tuple[Delivery, str]], now: datetime) ->
         changed.append(after)
         lines += more
     incidents.save(tx, changed)
+    write_lines(tx, lines, now)
+
+
+def write_lines(tx: Tx, lines: Sequence[Line], now: datetime) -> None:
+    """Append to the timelines; that somebody was not told, or somebody else was, is in the audit log too."""
     timeline.append(tx, lines)
+    found: dict[str, Value] = {}
+    for kind in ("page_missed", "page_fell_back"):
+        numbers = sorted({number for number, _, _, entry in lines if entry.kind == kind})
+        found |= {kind: numbers} if numbers else {}
+    if found:
+        audit.record(tx, Event(now, Actor("machine", OURSELVES), "incidents.changed", "", found))
 
 
 def is_page(delivery: Delivery) -> bool:

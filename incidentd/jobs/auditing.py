@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 
@@ -34,6 +35,8 @@ class Auditing:
     config: Config
     """That the daemon was started with: a key changes with a restart."""
     anchors: Anchors
+    path: Path | None = None
+    """The configuration's file."""
     key: SigningKey = field(init=False)
     """Known once started."""
     _since: datetime = field(init=False)
@@ -56,9 +59,11 @@ class Auditing:
         now = self._since = self.clock.now()
         self.key = await open_key(self.config, self.store.path)
 
+        digest = await workflow.digest_of(self.path)
+
         def work(tx: Tx) -> bool:
             fresh = workflow.introduce(tx, self.key, now)
-            data = {"version": __version__, "instance": instance}
+            data = {"version": __version__, "instance": instance, "sha256": digest}
             workflow.migrated(tx, OURSELVES, migrated.before, migrated.after, now)
             workflow.note(tx, now, OURSELVES, "daemon.started", "", data)
             return fresh

@@ -6,6 +6,7 @@ lock a transaction takes, whatever it does and however often it notes something:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -151,18 +152,37 @@ def openings(tx: Tx, references: Sequence[str]) -> Mapping[str, Opening]:
 
 
 def erase(tx: Tx, name: str) -> list[str]:
-    """Erase what says that references mean the person `name`, and the texts of what they did; the references.
+    """Erase what says that references mean the person `name`, the texts of what they did, and texts that name them.
+
+    The references of the person.
 
     The chain keeps its hashes and stays whole; nobody can find out from it who that was.
     """
     people = [r.ref for r in tx.conn.execute(sa.select(_p.ref).where(_p.field == ACTOR, _p.value == name))]
     if not people:
         return []
-    texts = [ref for person in people for ref in _texts_of(tx, person)]
+    texts = [*[ref for person in people for ref in _texts_of(tx, person)], *_naming(tx, name)]
     for start in range(0, len(texts), 500):
         tx.conn.execute(sa.delete(schema.audit_private).where(_p.ref.in_(texts[start : start + 500])))
     tx.conn.execute(sa.delete(schema.audit_private).where(_p.ref.in_(people)))
     return people
+
+
+def _naming(tx: Tx, name: str) -> list[str]:
+    """Texts of others in which the name is a word."""
+    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    query = sa.select(_p.ref, _p.value).where(_p.field != ACTOR, _p.value.contains(name, autoescape=True))
+    return [row.ref for row in tx.conn.execute(query) if word.search(row.value)]
+
+
+def forget_texts(tx: Tx, before: datetime, batch: int) -> int:
+    """Erase up to `batch` texts of entries that are older; how many. The names of who acted stay."""
+    last = tx.conn.execute(sa.select(sa.func.max(_e.seq)).where(_e.at < micros(before))).scalar()
+    if last is None:
+        return 0
+    old = sa.select(_p.ref).where(_p.seq <= last, _p.field != ACTOR).order_by(_p.seq).limit(batch)
+    gone = sa.delete(schema.audit_private).where(_p.ref.in_(old.scalar_subquery()))
+    return tx.conn.execute(gone).rowcount
 
 
 def _texts_of(tx: Tx, person: str) -> list[str]:

@@ -184,6 +184,12 @@ def open_labels(tx: Tx, limit: int = 10_000) -> list[tuple[dict[str, str], Sever
     return [(loads(labels), Severity(word)) for labels, word in tx.conn.execute(query.limit(limit))]
 
 
+def labels_of(tx: Tx, ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """The labels of incidents, by id; one that is not kept any more is missing."""
+    query = sa.select(_i.id, _i.labels).where(_i.id.in_(ids))
+    return {row.id: loads(row.labels) for row in tx.conn.execute(query)}
+
+
 _DECODERS: tuple[tuple[str, Callable[[Any], object]], ...] = (
     ("state", State),
     ("severity", Severity),

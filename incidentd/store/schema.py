@@ -27,7 +27,9 @@ from incidentd.store import (  # noqa: F401 - some tables belong to the metadata
     schema_runbooks,
     schema_subscribers,
 )
-from incidentd.store.schema_access import tokens as tokens  # noqa: PLC0414 - part of this module's interface
+from incidentd.store.schema_access import accounts as accounts  # noqa: PLC0414 - part of this module's interface
+from incidentd.store.schema_access import sessions as sessions  # noqa: PLC0414 - as above
+from incidentd.store.schema_access import tokens as tokens  # noqa: PLC0414 - as above
 from incidentd.store.schema_base import ID as _ID
 from incidentd.store.schema_base import MICROS as _MICROS
 from incidentd.store.schema_base import metadata as metadata  # noqa: PLC0414 - part of this module's interface

@@ -29,6 +29,12 @@ class StoredToken:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    teams: tuple[str, ...] | None = None
+    """The teams it is restricted to; None: it is not."""
+    previous_hash: str | None = None
+    """Of the token before the last rotation."""
+    previous_until: datetime | None = None
+    """When that stops working."""
 
 
 def add(tx: Tx, token: StoredToken) -> bool:
@@ -45,9 +51,22 @@ def add(tx: Tx, token: StoredToken) -> bool:
             source=token.source,
             created_at=micros(token.created_at),
             expires_at=micros_or_none(token.expires_at),
+            teams=None if token.teams is None else dumps(token.teams),
         )
     )
     return True
+
+
+def rotate(tx: Tx, name: str, digest: str, until: datetime, now: datetime) -> StoredToken | None:
+    """Give a token in force another secret; the one before works `until` then. None: there is none of that name."""
+    row = tx.conn.execute(sa.select(schema.tokens).where(_t.name == name)).first()
+    if row is None or row.revoked_at is not None:
+        return None
+    if row.expires_at is not None and row.expires_at <= micros(now):
+        return None
+    values = {"hash": digest, "previous_hash": row.hash, "previous_until": micros(until)}
+    tx.conn.execute(sa.update(schema.tokens).where(_t.name == name).values(**values))
+    return _token(row)
 
 
 def revoke(tx: Tx, name: str, now: datetime) -> bool:
@@ -81,4 +100,7 @@ def _token(row: Any) -> StoredToken:
         instant_or_none(row.expires_at),
         instant_or_none(row.last_used_at),
         instant_or_none(row.revoked_at),
+        None if row.teams is None else tuple(loads(row.teams)),
+        row.previous_hash,
+        instant_or_none(row.previous_until),
     )

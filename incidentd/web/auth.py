@@ -1,6 +1,6 @@
-"""Who is asking, and what they may do: tokens of the configuration and of the database.
+"""Who is asking, and what they may do: tokens, certificates that a proxy has checked, and people who are signed in.
 
-Credentials are checked before a body is read. With no token anywhere the daemon is in token-free mode, which
+Credentials are checked before a body is read. With nobody who could have any the daemon is in token-free mode, which
 `web.local` guards.
 """
 
@@ -21,14 +21,17 @@ import structlog
 from aiohttp import web
 from prometheus_client import Counter
 
-from incidentd.config import Config, Scope
-from incidentd.security_events import SecurityEvent
+from incidentd.config import Auth, Config, Scope
+from incidentd.security_events import Activity, SecurityEvent
+from incidentd.store import accounts
 from incidentd.store import tokens as token_store
-from incidentd.store.engine import StoreRejectedError, StoreUnavailableError
+from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.tokens import StoredToken
-from incidentd.web import local
+from incidentd.web import clients, local
 from incidentd.web.context import Context
+from incidentd.web.identity import ANYBODY, Identity, teams_of
 from incidentd.web.problems import Problem, unavailable
+from incidentd.web.sessions import FORM_HEADER, Sessions, identity_of, proves
 from incidentd.workflows.tokens import token_hash
 
 log = structlog.get_logger()
@@ -38,25 +41,8 @@ FRESH_SECONDS: Final = 5.0
 _REFRESH_WAIT_SECONDS: Final = 1.0
 _NOTE_USE_EVERY: Final = timedelta(minutes=1)
 _ALL: Final = frozenset(Scope)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who is asking."""
-
-    actor: str
-    """Name of the token, or of the person in token-free mode: what timeline and audit say."""
-    scopes: frozenset[Scope]
-    source: str | None = None
-    """The source this token posts for, if it names one."""
-
-    def may(self, scope: Scope) -> bool:
-        """True if `scope` is granted; `admin` includes all."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
-
-
-ANYBODY: Final = Identity("anonymous", frozenset())
-"""Who asks for a public page."""
+_SAFE: Final = frozenset({"GET", "HEAD"})
+__all__ = ["ANYBODY", "Authenticator", "Identity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +54,19 @@ class _Entry:
 
 
 class Authenticator:
-    """Knows every valid token by its hash."""
+    """Knows every valid token by its hash, every client's certificate, and who is signed in."""
 
     def __init__(self, context: Context, changed: Callable[[], None]) -> None:
         """`changed` is called when other tokens are in force than before."""
         self._context = context
         self._changed = changed
+        self.sessions = Sessions(context)
         self._config: Config | None = None
         self._configured: dict[str, _Entry] = {}
         self._stored: dict[str, _Entry] = {}
+        self.accounts = False
+        """True if there is an account, or ever was."""
+        self._guarded = False
         self._any_stored = False
         self._loaded_at: float | None = None
         self._tried_at: float | None = None
@@ -87,45 +77,78 @@ class Authenticator:
 
     @property
     def token_free(self) -> bool:
-        """True if there is no token at all. A revoked one counts: revoking the last must not open the door."""
-        return not self._configured and not self._any_stored
+        """True if nobody could have credentials. A revoked token counts: revoking the last must not open the door."""
+        return not self._guarded and not self._any_stored
 
     async def admit(self, request: web.Request, scope: Scope) -> Identity:
         """The caller, who has `scope`. Raises `Problem` 401 or 403, or 503 while no token can be looked up."""
         await self._up_to_date()
-        kind, secret = _credentials(request.headers.get("Authorization"))
-        if not self._configured and not self._any_stored:
-            return self._admit_local(request, kind)
-        entry = self._entry_of(secret)
-        if entry is None:
-            self._count(kind, "failed")
+        header = request.headers.get("Authorization")
+        if self.token_free:
+            return self._admit_local(request, _credentials(header)[0])
+        kind, identity = await self._who(request, header)
+        if identity is None:
+            self.count(kind, "failed")
             self._context.metrics.security_event(SecurityEvent.AUTH_FAIL)
             challenge = {"WWW-Authenticate": 'Bearer realm="incidentd"'}
             raise Problem(401, "valid credentials are needed", headers=challenge)
-        if not entry.identity.may(scope):
-            self._count(kind, "forbidden")
+        if not identity.may(scope):
+            self.count(kind, "forbidden")
             self._context.metrics.security_event(SecurityEvent.FORBIDDEN)
-            raise Problem(403, f"this needs a token with the scope {scope.value}")
-        self._count(kind, "ok")
-        if entry.stored:
-            self._used[entry.identity.actor] = self._context.clock.now()
-        return entry.identity
+            raise Problem(403, f"this needs the scope {scope.value}")
+        self.count(kind, "ok")
+        return identity
 
-    async def still_admits(self, request: web.Request, scope: Scope) -> bool:
-        """True unless the caller of an answer that goes on has lost `scope` meanwhile. Counts nothing."""
+    async def still_admits(self, request: web.Request, before: Identity) -> bool:
+        """True while the caller of an answer that goes on is who they were, with the same rights. Counts nothing."""
         try:
             await self._up_to_date()
+            if self.token_free:
+                return True
+            _, identity = await self._who(request, request.headers.get("Authorization"))
         except Problem:
-            # That tokens cannot be looked up now is no refusal.
+            # That credentials cannot be looked up now is no refusal.
             return True
-        if self.token_free:
-            return True
-        entry = self._entry_of(_credentials(request.headers.get("Authorization"))[1])
-        if entry is None or not entry.identity.may(scope):
-            return False
-        if entry.stored:
-            self._used[entry.identity.actor] = self._context.clock.now()
-        return True
+        return identity == before
+
+    async def _who(self, request: web.Request, header: str | None) -> tuple[str, Identity | None]:
+        """By what the caller is known, and who it is. A token counts before what browsers and proxies add."""
+        if header is not None:
+            kind, secret = _credentials(header)
+            entry = self._entry_of(secret)
+            if entry is None:
+                return kind, None
+            if entry.stored:
+                self._used[entry.identity.actor] = self._context.clock.now()
+            return kind, entry.identity
+        config = self._context.config
+        client = clients.certificate_of(request, config)
+        if client is not None:
+            self._no_forgery(request, None)
+            return "certificate", Identity(client.name, client.scopes, client.source)
+        secret_of = self.sessions.secret_of(request)
+        if secret_of is None:
+            return "none", None
+        if not clients.known_host(request, config):
+            self._context.metrics.suspicious(Activity.FOREIGN_HOST)
+            raise Problem(421, "nobody signs in under this name here; see server.public_url and server.hosts")
+        session = await self.sessions.find(secret_of)
+        if session is None:
+            return "session", None
+        self._no_forgery(request, secret_of)
+        return "session", identity_of(session, config)
+
+    def _no_forgery(self, request: web.Request, secret: str | None) -> None:
+        """Refuse what the page of another site made a browser send. Raises 403."""
+        if request.method in _SAFE:
+            return
+        if clients.from_elsewhere(request, self._context.config) or (
+            secret is not None and not proves(request.headers.get(FORM_HEADER), secret)
+        ):
+            self._context.metrics.suspicious(Activity.CROSS_SITE)
+            raise Problem(
+                403, f"whoever is signed in has to send the header {FORM_HEADER}: GET /api/v1/session"
+            )
 
     def _entry_of(self, secret: bytes) -> _Entry | None:
         """The token that is in force and is `secret`."""
@@ -137,16 +160,17 @@ class Authenticator:
     def _admit_local(self, request: web.Request, kind: str) -> Identity:
         refusal = local.refusal(request)
         if refusal:
-            self._count(kind, "forbidden")
+            self.count(kind, "forbidden")
             self._context.metrics.suspicious(refusal.activity)
             raise Problem(403, refusal.why)
-        self._count(kind, "ok")
+        self.count(kind, "ok")
         return Identity(local.user(request), _ALL)
 
     def _expired(self, entry: _Entry) -> bool:
         return entry.expires is not None and entry.expires <= self._context.clock.now()
 
-    def _count(self, kind: str, status: str) -> None:
+    def count(self, kind: str, status: str) -> None:
+        """Count credentials that were presented."""
         child = self._attempts.get((kind, status))
         if child is None:
             child = self._context.metrics.auth_attempts.labels(kind, status)
@@ -169,12 +193,20 @@ class Authenticator:
     def _configure(self, config: Config) -> None:
         self._config = config
         self._loaded_at = None
+        self._guarded = config.auth.guarded
         self._configured = {}
         for token in config.auth.tokens:
-            digest = token_hash(token.token.get_secret_value())
-            identity = Identity(token.name, token.scopes, token.source)
-            self._configured[digest] = _Entry(digest, identity, token.expires, stored=False)
+            teams = teams_of(config.auth, token.teams or None)
+            identity = Identity(token.name, token.scopes, token.source, teams)
+            for secret in (token.token, token.previous):
+                if secret is not None:
+                    digest = token_hash(secret.get_secret_value())
+                    self._configured[digest] = _Entry(digest, identity, token.expires, stored=False)
         self._changed()
+
+    async def refreshed(self) -> None:
+        """Return when it is known what is stored, however old. Raises 503 if nothing is."""
+        await self._up_to_date()
 
     async def refresh(self) -> None:
         """Read the tokens of the database, once for all who wait, and not for long."""
@@ -187,13 +219,14 @@ class Authenticator:
 
     async def _load(self) -> None:
         try:
-            rows = await self._context.store.read_now(token_store.all_tokens)
+            rows, self.accounts = await self._context.store.read_now(_kept)
         except (StoreUnavailableError, StoreRejectedError) as error:
             log.warning("tokens_not_read", error=str(error))
             return
-        self._any_stored = bool(rows)
-        valid = [row for row in rows if row.revoked_at is None]
-        before, self._stored = self._stored, {row.hash: _entry(row) for row in valid}
+        self._any_stored = bool(rows) or self.accounts
+        auth = self._context.config.auth
+        valid = [_entries(row, auth) for row in rows if row.revoked_at is None]
+        before, self._stored = self._stored, {entry.hash: entry for entries in valid for entry in entries}
         self._loaded_at = self._context.clock.monotonic()
         if self._stored != before:
             self._changed()
@@ -220,12 +253,23 @@ class Authenticator:
         if self._refresh is not None:
             await self._refresh
         await self.flush()
+        await self.sessions.close()
 
 
-def _entry(row: StoredToken) -> _Entry:
+def _kept(tx: Tx) -> tuple[list[StoredToken], bool]:
+    return token_store.all_tokens(tx), accounts.any_account(tx)
+
+
+def _entries(row: StoredToken, auth: Auth) -> list[_Entry]:
+    """The token, and the one before it while clients change over."""
     known = {scope.value for scope in Scope}
     scopes = frozenset(Scope(scope) for scope in row.scopes if scope in known)
-    return _Entry(row.hash, Identity(row.name, scopes, row.source), row.expires_at, stored=True)
+    identity = Identity(row.name, scopes, row.source, teams_of(auth, row.teams))
+    found = [_Entry(row.hash, identity, row.expires_at, stored=True)]
+    if row.previous_hash is not None and row.previous_until is not None:
+        until = row.previous_until if row.expires_at is None else min(row.previous_until, row.expires_at)
+        found.append(_Entry(row.previous_hash, identity, until, stored=True))
+    return found
 
 
 def secret_of(request: web.Request) -> bytes:

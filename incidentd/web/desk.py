@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 from aiohttp import web
@@ -20,15 +21,18 @@ from incidentd.web.context import Context
 from incidentd.web.headers import Headers
 from incidentd.web.hub import Hub
 from incidentd.web.loop_lag import LoopLag
+from incidentd.web.oidc_door import OidcDoor
 from incidentd.web.problems import LimitReached, Problem
 from incidentd.web.slack_door import SlackDoor
 from incidentd.web.slack_sockets import SlackSockets
 from incidentd.web.status_page import StatusCache
+from incidentd.web.throttle import Guesses, Rates
 from incidentd.web.write_probe import WriteProbe
 
 log = structlog.get_logger()
 
 SELDOM_SECONDS: Final = 10.0
+_HASHES_AT_ONCE: Final = 2
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 
 
@@ -96,6 +100,22 @@ class HttpMetrics:
         child.inc()
 
 
+class Turns(asyncio.Semaphore):
+    """Turns at something heavy, and how many wait for theirs."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__(value)
+        self.waiting = 0
+
+    async def acquire(self) -> Literal[True]:
+        """Wait for a turn."""
+        self.waiting += 1
+        try:
+            return await super().acquire()
+        finally:
+            self.waiting -= 1
+
+
 @dataclass(slots=True)
 class Desk:
     """One application's own things."""
@@ -111,7 +131,14 @@ class Desk:
     sockets: SlackSockets
     openapi: bytes
     """The document, made once."""
+    rates: Rates
+    """Of clients at what is public."""
+    guesses: Guesses
+    """Wrong passwords."""
+    oidc: OidcDoor
     lag: LoopLag = field(default_factory=LoopLag)
+    hashing: Turns = field(default_factory=lambda: Turns(_HASHES_AT_ONCE))
+    """At passwords: each costs a tenth of a second of a core and 64 MiB."""
     bodies: ByteBudget = field(default_factory=ByteBudget)
     """Of alert webhooks."""
     downloads: int = 0
@@ -136,6 +163,9 @@ class Desk:
             slack=slack,
             sockets=SlackSockets(context, slack),
             openapi=openapi,
+            rates=Rates(context.clock, lambda: context.config.server.public_rate),
+            guesses=Guesses(context.clock),
+            oidc=OidcDoor(context),
         )
 
     async def close(self) -> None:

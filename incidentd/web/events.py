@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
 from aiohttp import web
 
-from incidentd.config import Scope
-from incidentd.store import timeline
+from incidentd.store import incidents, timeline
 from incidentd.store.engine import StoreUnavailableError
 from incidentd.store.timeline import StoredEntry
 from incidentd.web.context import Context
@@ -45,7 +45,8 @@ async def stream(call: Call) -> web.StreamResponse:
         headers["X-Accel-Buffering"] = "no"
         response = web.StreamResponse(headers=headers)
         await response.prepare(call.request)
-        with contextlib.suppress(ConnectionError, TimeoutError):
+        # A stream that ends is taken up again by its reader, where it was.
+        with contextlib.suppress(ConnectionError, TimeoutError, StoreUnavailableError):
             await _write(response, b"retry: 2000\n\n")
             await _follow(call, response, wake, last)
     finally:
@@ -71,12 +72,14 @@ async def _follow(call: Call, response: web.StreamResponse, wake: asyncio.Event,
     while not context.stopping.is_set() and call.request.transport is not None:
         wake.clear()
         # A token that is revoked or expires, and one whose scope is taken away, ends its streams too.
-        if not await call.desk.auth.still_admits(call.request, Scope.READ):
+        if not await call.desk.auth.still_admits(call.request, call.identity):
             return
         entries = gaps.ready(last, await _read(context, last))
         if entries:
             last = entries[-1].id
-            await _write(response, b"".join([_event(entry) for entry in entries]))
+        theirs = await _theirs(call, entries)
+        if theirs:
+            await _write(response, b"".join([_event(entry) for entry in theirs]))
             sent_at = clock.monotonic()
         elif clock.monotonic() - sent_at >= _PING_SECONDS:
             await _write(response, b": ping\n\n")
@@ -93,6 +96,16 @@ async def _read(context: Context, last: int) -> list[StoredEntry]:
     except StoreUnavailableError:
         # The stream outlives a database that is away; what happens meanwhile is sent afterwards.
         return []
+
+
+async def _theirs(call: Call, entries: Sequence[StoredEntry]) -> Sequence[StoredEntry]:
+    """Without those of incidents that belong to other teams than the caller's."""
+    who = call.identity
+    if who.teams is None or not entries:
+        return entries
+    wanted = sorted({entry.incident_id for entry in entries})
+    labels = await call.desk.context.store.read(lambda tx: incidents.labels_of(tx, wanted))
+    return [entry for entry in entries if entry.incident_id in labels and who.sees(labels[entry.incident_id])]
 
 
 async def _write(response: web.StreamResponse, data: bytes) -> None:

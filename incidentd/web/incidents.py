@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -14,7 +15,9 @@ from incidentd.store import deliveries as delivery_store
 from incidentd.store import incidents as incident_store
 from incidentd.store.engine import Tx
 from incidentd.store.incidents import Search
+from incidentd.web.access import only_theirs
 from incidentd.web.context import Context
+from incidentd.web.identity import Identity
 from incidentd.web.models import (
     AssignBody,
     CommentBody,
@@ -65,12 +68,24 @@ async def search(call: Call) -> web.Response:
     )
 
     def read(tx: Tx) -> tuple[list[Incident], dict[int, Json]]:
-        found = incident_store.search(tx, wanted)
+        found = _search(tx, wanted, call.identity)
         return found, _shown(tx, found, url)
 
     url = _url(call)
     found, shown = await call.desk.context.store.read(read)
     return call.answer(page_json(found, query.limit, lambda i: i.id, lambda i: shown[i.id]))
+
+
+def _search(tx: Tx, wanted: Search, who: Identity) -> list[Incident]:
+    if who.teams is None:
+        return incident_store.search(tx, wanted)
+    return only_theirs(
+        lambda before, limit: incident_store.search(tx, replace(wanted, before=before, limit=limit)),
+        lambda incident: who.sees(incident.labels),
+        lambda incident: incident.id,
+        wanted.before,
+        wanted.limit,
+    )
 
 
 def _shown(tx: Tx, found: Sequence[Incident], url: str) -> dict[int, Json]:

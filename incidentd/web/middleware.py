@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,11 +14,16 @@ from aiohttp.typedefs import Handler, Middleware
 from incidentd.clock import random_id
 from incidentd.config import Scope
 from incidentd.log import bound
+from incidentd.security_events import SecurityEvent
+from incidentd.web import access
 from incidentd.web.auth import ANYBODY
+from incidentd.web.clients import certificate_of, client_of, local, network_of
 from incidentd.web.desk import ACTOR, REQUEST_ID, SOURCE, Desk
 from incidentd.web.headers import PROBLEM
 from incidentd.web.inputs import read_json, read_query
 from incidentd.web.op import Call, Op
+from incidentd.web.places import sign_in_first
+from incidentd.web.probes import probes
 from incidentd.web.problems import Problem, problem_of
 from incidentd.web.spans import begin, incident_of
 
@@ -26,6 +32,7 @@ log = structlog.get_logger()
 UNMATCHED: Final = "unmatched"
 """The route label of paths that are not in the table: a label from a path would grow without end."""
 _CLIENT_LEFT: Final = 499
+_REFUSED: Final = frozenset({401, 403, 421, 429})
 _ID_LENGTH: Final = 64
 _ID_PUNCTUATION: Final = str.maketrans("", "", "-_.:")
 
@@ -41,6 +48,7 @@ def outer(desk: Desk, ops: Mapping[web.AbstractRoute, Op]) -> Middleware:
         request[REQUEST_ID] = request_id(request)
         op = ops.get(request.match_info.route)
         route = op.path if op else UNMATCHED
+        _look(desk, request, route)
         status = _CLIENT_LEFT
         http.in_flight += 1
         span = begin(tracer, request, route) if tracer is not None and op is not None else None
@@ -58,6 +66,18 @@ def outer(desk: Desk, ops: Mapping[web.AbstractRoute, Op]) -> Middleware:
                     span.end(request, status)
 
     return serve
+
+
+def _look(desk: Desk, request: web.Request, route: str) -> None:
+    """Count what scanners try. Nothing is refused for it, and nothing of it is ever in an answer."""
+    for kind in probes(request.raw_path):
+        desk.context.metrics.suspicious(kind)
+        client = client_of(request, desk.context.config.server)
+        path = loggable(request.raw_path)
+        # A name for each kind, for one line of each kind in ten seconds is enough.
+        desk.seldom.warn(
+            f"probe_{kind}", client=client, route=route, path=path, request_id=request[REQUEST_ID]
+        )
 
 
 async def _answered(desk: Desk, request: web.Request, handler: Handler, route: str) -> web.StreamResponse:
@@ -104,7 +124,9 @@ def _note(desk: Desk, request: web.Request, op: Op | None, status: int, seconds:
     path = op.path if op else loggable(request.path)
     values: dict[str, Any] = {"method": request.method[:16], "path": path, "status": status}
     values |= {"ms": round(seconds * 1000, 1), "request_id": request[REQUEST_ID], "actor": request.get(ACTOR)}
-    if op is None or status in {401, 503}:
+    if status in _REFUSED:
+        values["client"] = client_of(request, desk.context.config.server)
+    if op is None or status in {401, 429, 503}:
         desk.seldom.warn(f"http_{status}", **values)
     elif status < 400 and request.method in {"GET", "HEAD"}:
         # Reading changes nothing: dashboards and scrapes would bury what does.
@@ -115,7 +137,7 @@ def _note(desk: Desk, request: web.Request, op: Op | None, status: int, seconds:
 
 def loggable(path: str) -> str:
     """`path` without the token of a link, which is a credential even where the rest was mistyped."""
-    for link in ("/ack/", "/calendars/", "/subscriptions/"):
+    for link in ("/ack/", "/calendars/", "/subscriptions/", "/login/callback?"):
         before, found, _ = path.partition(link)
         if found:
             return f"{before}{link}***"[:200]
@@ -135,11 +157,48 @@ def enter(desk: Desk, op: Op) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         identity = ANYBODY
+        if op.limited:
+            _not_too_often(desk, request, op)
         if isinstance(op.access, Scope) and not (op.open_if is not None and op.open_if(desk.context.config)):
+            if await _signs_in_first(desk, request):
+                return _to_sign_in(desk, request)
             identity = await desk.auth.admit(request, op.access)
             request[ACTOR] = identity.actor
-        query = None if op.query is None else read_query(op.query, request)
-        body = None if op.body is None or not op.reads_body else await read_json(op.body, request)
-        return await op.handler(Call(desk, request, identity, query, body))
+        call = Call(desk, request, identity, None, None)
+        await access.check(call, op)
+        call.query = None if op.query is None else read_query(op.query, request)
+        call.body = None if op.body is None or not op.reads_body else await read_json(op.body, request)
+        return await op.handler(call)
 
     return handle
+
+
+def _not_too_often(desk: Desk, request: web.Request, op: Op) -> None:
+    client = client_of(request, desk.context.config.server)
+    if local(client):
+        return  # a proxy that nobody has named would be one client for everybody
+    wait = desk.rates.wait(network_of(client))
+    if wait:
+        desk.context.metrics.rate_limit_hits.labels(op.path).inc()
+        desk.context.metrics.security_event(SecurityEvent.RATE_LIMITED)
+        headers = {"Retry-After": str(math.ceil(wait))}
+        raise Problem(429, "too many requests from your network; come again in a moment", headers=headers)
+
+
+async def _signs_in_first(desk: Desk, request: web.Request) -> bool:
+    """True for a person who follows a link in a browser and is not signed in. No program is ever sent elsewhere."""
+    headers = request.headers
+    if request.method != "GET" or headers.get("Sec-Fetch-Mode") != "navigate" or "Authorization" in headers:
+        return False
+    await desk.auth.refreshed()
+    config = desk.context.config
+    if not (desk.auth.accounts or config.auth.oidc) or certificate_of(request, config) is not None:
+        return False
+    secret = desk.auth.sessions.secret_of(request)
+    return secret is None or await desk.auth.sessions.find(secret) is None
+
+
+def _to_sign_in(desk: Desk, request: web.Request) -> web.Response:
+    headers = desk.headers(request[REQUEST_ID], "text/plain; charset=utf-8")
+    headers["Location"] = sign_in_first(request)
+    return web.Response(status=303, headers=headers)

@@ -20,6 +20,8 @@ SIGNED: Final = "signature"
 """A vendor signs the request's body; the handler verifies it before it believes a word."""
 LINK: Final = "signed link"
 """A token in the path, signed by us, is the credential; the handler verifies it and believes nothing else."""
+SIGN_IN: Final = "sign-in"
+"""What a person sends to show who they are is the credential; the handler checks it and where it was sent from."""
 _JSON_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
@@ -58,7 +60,7 @@ class Op:
     methods: tuple[str, ...]
     path: str
     handler: Handler
-    access: Scope | Literal["public", "signature", "signed link"]
+    access: Scope | Literal["public", "signature", "signed link", "sign-in"]
     """The scope it needs. There is no default: an operation that nobody thought about cannot exist."""
     summary: str
     query: type[BaseModel] | None = None
@@ -71,6 +73,8 @@ class Op:
     status: int = 200
     media: str = "application/json"
     """Media type of the answer."""
+    or_media: tuple[str, ...] = ()
+    """Others that it may have, if the client asks for them."""
     accepts: str = "application/json"
     """Media type of a body that the handler reads itself."""
     also: tuple[str, ...] = ()
@@ -79,5 +83,7 @@ class Op:
     """The body is an alert webhook; counted by source, and not logged when it went well."""
     open_if: Callable[[Config], bool] | None = None
     """When the configuration makes it public."""
+    limited: bool = False
+    """A client may ask only so often (`server.public_rate`). Never for what sends alerts."""
     refusals: tuple[int, ...] = ()
     """Statuses besides the usual ones, for the document."""

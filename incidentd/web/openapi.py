@@ -11,11 +11,10 @@ from aiohttp import web
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from incidentd import __version__
 from incidentd.config import Scope
 from incidentd.web.answers import ProblemDocument
 from incidentd.web.headers import JSON
-from incidentd.web.op import LINK, PUBLIC, SIGNED, Call, Op
+from incidentd.web.op import LINK, PUBLIC, SIGN_IN, SIGNED, Call, Op
 
 Json = dict[str, Any]
 _REF: Final = "#/components/schemas/{model}"
@@ -33,8 +32,10 @@ _NAMED: Final = (
     "/api/v1/status/publications",
     "/api/v1/status/maintenances",
     "/ack/",
+    "/api/v1/sessions",
 )
 """Paths whose part in braces is no number."""
+_SEE_OTHER: Final = 303
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 _WORDS: Final = {
     400: "The request is not understood",
@@ -45,7 +46,9 @@ _WORDS: Final = {
     410: "The link has expired or was used",
     413: "The body is too large, counted after decompression",
     415: "Not a JSON body, or an unknown Content-Encoding",
+    421: "Nobody signs in under this Host here",
     422: "The body is not understood, with the places",
+    429: "Too often; Retry-After says when to come again",
     501: "Needs an extra that is not installed; the answer says which",
     500: "A bug; the log has the details under the request id",
     503: "Not possible now; nothing was changed",
@@ -76,7 +79,7 @@ def describe(ops: Sequence[Op]) -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "incidentd",
-            "version": __version__,
+            "version": "1",  # of the API: the daemon tells its own to nobody who has not signed in
             "description": "Errors are application/problem+json (RFC 9457); times are RFC 3339 in UTC.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -86,6 +89,12 @@ def describe(ops: Sequence[Op]) -> Json:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "basic": {"type": "http", "scheme": "basic", "description": "The token is the password"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-incidentd",
+                    "description": "Of who is signed in; what changes something needs X-CSRF-Token too",
+                },
             },
         },
     }
@@ -127,7 +136,7 @@ def _operation(op: Op, method: str, schemas: _Schemas) -> Json:
         "summary": op.summary,
         "parameters": _parameters(op, schemas),
         "responses": _responses(op, schemas),
-        "security": [{"bearer": []}, {"basic": []}] if isinstance(op.access, Scope) else [],
+        "security": [{"bearer": []}, {"basic": []}, {"session": []}] if isinstance(op.access, Scope) else [],
     }
     if isinstance(op.access, Scope):
         described["x-scope"] = op.access.value
@@ -161,12 +170,20 @@ def _responses(op: Op, schemas: _Schemas) -> Json:
     if op.returns is not None:
         schema = schemas.ref(op.returns, "serialization")
     answered: Json = {str(op.status): {"description": "Done", "content": {op.media: {"schema": schema}}}}
+    if op.status == _SEE_OTHER:
+        answered[str(op.status)] = {"description": "Done; Location says where to go on"}
+    else:
+        answered[str(op.status)]["content"] |= {
+            media: {"schema": {"type": "string"}} for media in op.or_media
+        }
+    if isinstance(op.access, Scope) and "GET" in op.methods:
+        answered[str(_SEE_OTHER)] = {"description": "For people in a browser: sign in first"}
     problem = schemas.ref(ProblemDocument, "serialization")
     for status in sorted({*_refusals(op), *op.refusals}):
         content: Json = {"application/problem+json": {"schema": problem}}
         if op.path.startswith("/health") and status == 503 and op.returns is not None:
             content["application/json"] = {"schema": schemas.ref(op.returns, "serialization")}
-        if op.access == LINK:
+        if op.access in {LINK, SIGN_IN}:
             # A person reads these: pages as well.
             content[op.media] = {"schema": schema}
         answered[str(status)] = {"description": _WORDS[status], "content": content}
@@ -175,10 +192,14 @@ def _responses(op: Op, schemas: _Schemas) -> Json:
 
 def _refusals(op: Op) -> Iterable[int]:
     yield from (500, 503)
-    if op.access not in {PUBLIC, LINK}:
+    if op.access not in {PUBLIC, LINK, SIGN_IN}:
         yield 401
     if isinstance(op.access, Scope):
-        yield 403
+        yield from (403, 421)
+    if op.limited:
+        yield 429
+    if op.access == SIGN_IN:
+        yield 421
     if op.query is not None or op.body is not None:
         yield 400
     if "{" in op.path:

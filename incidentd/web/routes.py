@@ -29,6 +29,7 @@ from incidentd.web import (
     postmortem,
     report,
     runbooks,
+    sign_in_ops,
     silences,
     slack,
     slo,
@@ -157,7 +158,7 @@ OPS: Final[tuple[Op, ...]] = (
         _POST,
         "/api/v1/deliveries/{id}/retry",
         deliveries.retry,
-        Scope.ADMIN,
+        Scope.MANAGE,
         "Send a dead delivery again",
         query=m.NoQuery,
         body=m.NoBody,
@@ -207,6 +208,7 @@ OPS: Final[tuple[Op, ...]] = (
         handler=report.report,
         query=m.ReportQuery,
         returns=report.Report,
+        or_media=("text/csv", "text/markdown", "text/html"),
         summary="The figures of a window; `format` csv, md and html answer text of that kind",
     ),
     _read(
@@ -255,6 +257,7 @@ OPS: Final[tuple[Op, ...]] = (
         LINK,
         "The page behind an acknowledge link; changes nothing",
         media="text/html",
+        limited=True,
         refusals=(410,),
     ),
     Op(
@@ -264,6 +267,7 @@ OPS: Final[tuple[Op, ...]] = (
         LINK,
         "Acknowledge by link",
         media="text/html",
+        limited=True,
         refusals=(410, 413, 415),
     ),
     _public(path="/ack.css", handler=ack.style, media="text/css", summary="Style of that page"),
@@ -286,8 +290,10 @@ OPS: Final[tuple[Op, ...]] = (
         Scope.READ,
         "Prometheus text or OpenMetrics",
         media="text/plain",
+        or_media=("application/openmetrics-text",),
         open_if=lambda config: config.server.metrics_open,
     ),
     *status_ops.OPS,
+    *sign_in_ops.OPS,
 )
 """Every operation there is."""

@@ -152,6 +152,7 @@ OPS: Final = (
         "The runbook of an incident with its steps; a page for who accepts text/html",
         query=m.NoQuery,
         returns=IncidentRunbook,
+        or_media=("text/html",),
         refusals=(404,),
     ),
     Op(

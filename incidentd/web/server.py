@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from incidentd.clock import random_id
-from incidentd.security_events import Activity
+from incidentd.security_events import Activity, SecurityEvent
 from incidentd.web import openapi
 from incidentd.web.context import CONTEXT, Context
 from incidentd.web.desk import DESK, Desk
@@ -30,6 +31,10 @@ HEADER_SECONDS: Final = 5.0
 """How long a client may take to send its request's headers; then the connection is cut."""
 
 
+_LOOK_AGAIN_SECONDS: Final = 0.1
+_OTHER_FILES: Final = 256
+"""Descriptors that are kept for the database, deliveries and logs."""
+_FEWEST: Final = 64
 QUICK: web.AppKey[Quick | None] = web.AppKey("quick", Quick)
 
 Inner = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -144,6 +149,11 @@ class DeadlineHandler(RequestHandler):
         self._disarm()
         super().connection_lost(exc)
 
+    @property
+    def idle(self) -> bool:
+        """True between two requests: nobody loses anything if it is cut."""
+        return self._header_timer is None and self._current_request is None and not self._messages
+
     def _arm(self) -> None:
         if self._header_timer is None:
             self._header_timer = self._loop.call_later(self._header_seconds(), self._expire)
@@ -195,6 +205,32 @@ class DeadlineServer(web.Server):
     quick: Quick | None
     """None: the public page is served elsewhere."""
     header_seconds: float
+    max_connections: int
+    _full_at: float
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Keep room for those who have something to say: an idle connection goes first, else the new one."""
+        super().connection_made(handler, transport)
+        if len(self._connections) <= self.max_connections:
+            return
+        metrics = self.desk.context.metrics
+        metrics.rate_limit_hits.labels("connections").inc()
+        metrics.security_event(SecurityEvent.RATE_LIMITED)
+        self.desk.seldom.warn("too_many_connections", most=self.max_connections)
+        idle = self._idle(handler)
+        victim = idle.transport if idle is not None and idle.transport is not None else transport
+        # Not at once: the new connection's task has to begin before it can end.
+        self._loop.call_soon(victim.abort)
+
+    def _idle(self, new: RequestHandler) -> DeadlineHandler | None:
+        now = self._loop.time()
+        if now - self._full_at < _LOOK_AGAIN_SECONDS:
+            return None
+        for each in self._connections:
+            if each is not new and isinstance(each, DeadlineHandler) and each.idle:
+                return each
+        self._full_at = now  # looking through all of them for every new one would be what a flood wants
+        return None
 
     def __call__(self) -> RequestHandler:
         """A handler for one new connection."""
@@ -212,6 +248,14 @@ def _complete(desk: Desk, inner: Inner) -> Inner:
     return handle
 
 
+def most_connections(configured: int) -> int:
+    """As many as configured, else what the limit of open files leaves room for."""
+    if configured:
+        return configured
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(soft - _OTHER_FILES, _FEWEST) if soft > 0 else 2**31
+
+
 def harden(runner: web.AppRunner, header_seconds: float = HEADER_SECONDS) -> None:
     """Header deadline, own decompression, and quiet, complete answers to illegal requests.
 
@@ -224,4 +268,6 @@ def harden(runner: web.AppRunner, header_seconds: float = HEADER_SECONDS) -> Non
     server.desk = runner.app[DESK]
     server.quick = runner.app[QUICK]
     server.header_seconds = header_seconds
+    server.max_connections = most_connections(runner.app[CONTEXT].config.server.max_connections)
+    server._full_at = -_LOOK_AGAIN_SECONDS  # noqa: SLF001 - our own
     server._kwargs |= {"auto_decompress": False, "keepalive_timeout": KEEPALIVE_SECONDS}  # noqa: SLF001 - its only door

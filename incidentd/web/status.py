@@ -97,7 +97,17 @@ def _knows(given: str, etags: tuple[str, ...]) -> bool:
 
 def _op(path: str, summary: str, media: str = "application/json", refusals: tuple[int, ...] = ()) -> Op:
     also = (f"/pages/{{page}}{path}", *(("/pages/{page}",) if path == "/" else ()))
-    return Op(("GET", "HEAD"), path, serve, PUBLIC, summary, media=media, refusals=refusals, also=also)
+    return Op(
+        ("GET", "HEAD"),
+        path,
+        serve,
+        PUBLIC,
+        summary,
+        media=media,
+        limited=True,
+        refusals=refusals,
+        also=also,
+    )
 
 
 _SHAPE: Final = "in Statuspage's shape"

@@ -29,7 +29,7 @@ def say(tx: Tx, update: Update, now: datetime) -> None:
     said = publications.say(tx, update)
     data: dict[str, Value] = {"update": said.code, "revision": said.revision, "status": said.status}
     data |= {"hash": said.hash, "previous_hash": said.previous_hash, "forced": list(said.forced)}
-    audit.note(tx, now, said.author, "status_page.said", f"publication:{said.owner}", data)
+    audit.note(tx, now, said.author, "status.said", f"publication:{said.owner}", data)
     if said.revision == 1:
         announcements.announce(tx, EVENT, said.owner, said.code, now)
 

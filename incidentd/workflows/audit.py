@@ -17,7 +17,7 @@ from incidentd.audit.chain import Actor, Event, Value, timestamp
 from incidentd.audit.checkpoint import Checkpoint, sign
 from incidentd.audit.keys import SigningKey
 from incidentd.domain.incident import MACHINES, OURSELVES, Entry, Incident
-from incidentd.store import audit, audit_keys
+from incidentd.store import audit, audit_keys, erasure
 from incidentd.store.audit_keys import Export
 from incidentd.store.engine import Store, Tx
 
@@ -34,6 +34,8 @@ _OF_MACHINES: Final = frozenset(
     }
 )  # fmt: skip
 """Timeline entries of machines that move a state or decide whether people are told."""
+_PAGE: Final = "status_"
+"""Timeline entries about the public page, which is audited where it is written: it has more than incidents."""
 CHECKPOINT_ENTRIES: Final = 100
 CHECKPOINT_SECONDS: Final = 60
 
@@ -65,6 +67,8 @@ def incidents_changed(
     """Note what a transaction did to incidents: its timeline entries as (incident, seq, at, entry)."""
     moved: dict[tuple[str, str], list[Value]] = {}
     for number, seq, _, entry in entries:
+        if entry.kind.startswith(_PAGE):
+            continue
         if entry.actor not in _MACHINES:
             data = {"entry": seq, **_stands(incidents.get(number))}
             note(
@@ -158,12 +162,16 @@ def piece_of(tx: Tx, since: datetime | None, until: datetime | None) -> tuple[in
 
 
 def erase(tx: Tx, name: str, actor: str, now: datetime) -> int:
-    """Erase who a person is; how many references mean nobody now. The chain says that, and not whom it was about."""
+    """Erase who a person is, in the log and in what is kept beside it; in how many places.
+
+    The chain says that somebody was erased, and not who.
+    """
     references = audit.erase(tx, name)
-    if references:
+    places = erasure.erase(tx, name)
+    if references or places:
         listed: list[Value] = [*references]
-        note(tx, now, actor, "audit.erased", "", {"references": listed})
-    return len(references)
+        note(tx, now, actor, "audit.erased", "", {"references": listed, "places": places})
+    return len(references) + places
 
 
 def migrated(tx: Tx, actor: str, before: str | None, after: str, now: datetime) -> None:
@@ -176,9 +184,14 @@ async def reloaded(
     store: Store, path: Path | None, actor: str, problems: Sequence[str], now: datetime
 ) -> None:
     """Note that somebody had the configuration read again, and what came of it; of the file only its hash."""
-    digest = await asyncio.to_thread(_digest, path)
+    digest = await digest_of(path)
     data: dict[str, Value] = {"outcome": "refused" if problems else "done", "sha256": digest}
     await store.write(lambda tx: note(tx, now, actor, "configuration.reloaded", "", data))
+
+
+async def digest_of(path: Path | None) -> str | None:
+    """The SHA-256 of a configuration's file, which says whether it was changed; None if it cannot be read."""
+    return await asyncio.to_thread(_digest, path)
 
 
 def _digest(path: Path | None) -> str | None:
@@ -186,3 +199,10 @@ def _digest(path: Path | None) -> str | None:
         return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return None
+
+
+def deleted(tx: Tx, what: str, count: int, before: datetime | None, now: datetime) -> None:
+    """Note that retention has deleted `count` rows of `what`, which are from `before`; None: there was no room."""
+    if count:
+        limit = None if before is None else timestamp(before)
+        note(tx, now, OURSELVES, "retention.deleted", "", {"what": what, "count": count, "before": limit})

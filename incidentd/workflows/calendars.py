@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -9,10 +10,12 @@ from datetime import date, datetime, timedelta
 from incidentd.config import Config
 from incidentd.config.ical import Events
 from incidentd.config.leave import Asked, Place, Said
+from incidentd.domain.incident import OURSELVES
 from incidentd.store import calendars as store
 from incidentd.store.calendars import StoredCalendar
 from incidentd.store.codec import dumps, loads
 from incidentd.store.engine import Tx
+from incidentd.workflows import audit
 
 AGAIN = timedelta(minutes=5)
 """How soon one that could not be read is asked again, if it is not asked sooner anyway."""
@@ -61,7 +64,12 @@ def answered(tx: Tx, asked: Asked, known: StoredCalendar, answer: Answered, now:
         failing_since=None,
         error="",
     )
-    return store.settle(tx, after, answer.events)
+    changed = store.settle(tx, after, answer.events)
+    if changed:
+        # Who is on duty may follow from it: of what it says the chain has a hash.
+        digest = hashlib.sha256((answer.events or "").encode()).hexdigest()
+        audit.note(tx, now, OURSELVES, "calendar.changed", f"calendar:{asked.key[:16]}", {"sha256": digest})
+    return changed
 
 
 def unreadable(tx: Tx, asked: Asked, known: StoredCalendar, error: str, now: datetime) -> None:

@@ -93,6 +93,7 @@ def run(tx: Tx, rules: Rules, now: datetime, identities: Sequence[str]) -> tuple
         if at is not None:
             drill = plan.drill(identity, at, now)
             drills.add(tx, drill)
+            audit.note(tx, now, OURSELVES, "drill.started", f"drill:{drill.id}", {"name": drill.name})
             changes += _begun(tx, rules, drill, now)
     for shown in _unfinished(tx, now):
         if shown.incident is not None and _to_end(shown, now):
@@ -169,6 +170,8 @@ def _finished(tx: Tx, rules: Rules, shown: Shown, now: datetime) -> tuple[Change
         shown.drill, state=shown.judgement.state, reasons=shown.judgement.reasons, finished_at=now
     )
     drills.finish(tx, drill)
+    data, why = {"name": drill.name, "state": drill.state.value}, {"reasons": "; ".join(drill.reasons)}
+    audit.note(tx, now, OURSELVES, "drill.finished", f"drill:{drill.id}", data, why)
     if drill.name is None:
         return ()  # whoever asked for it is looking at it
     ledger = Ledger(rules, now)

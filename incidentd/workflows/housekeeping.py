@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 from incidentd.config.people import Retention
-from incidentd.store import action_items, announcements, drills, inbound, overrides, runbooks, silences
+from incidentd.store import (
+    action_items,
+    announcements,
+    drills,
+    inbound,
+    overrides,
+    runbooks,
+    sessions,
+    silences,
+)
+from incidentd.store import audit as audit_store
 from incidentd.store import deployments as deployment_store
 from incidentd.store import retention as store_retention
 from incidentd.store.engine import Store, Tx
 from incidentd.store.retention import Walked
-from incidentd.workflows import maintenance, subscribers
+from incidentd.workflows import audit, maintenance, subscribers
 from incidentd.workflows.deployments import give_up_untold
 
 INCIDENTS_AT_ONCE = 50
 """Per transaction at most; fewer if they have many members, for intake waits meanwhile."""
+SESSIONS_KEPT = timedelta(days=30)
+"""After their last use."""
 ROWS_AT_ONCE = 1000
 """Per transaction, of single rows."""
 
@@ -44,42 +56,35 @@ async def housekeep(
     Many short transactions: intake and delivery get their turn between any two. It ends after the current one
     once `stopping` says so, and goes on next time; replicas may run it at once. Raises `StoreUnavailableError`.
     """
-    sweep = _Sweep(store, stopping)
-    forgotten, told, bad = now - retention.incidents, now - retention.deliveries, now - retention.quarantine
+    sweep = _Sweep(store, stopping, now)
+    forgotten = now - retention.incidents
     incidents = await sweep.emptied(
-        lambda tx: store_retention.delete_incidents(tx, forgotten, INCIDENTS_AT_ONCE)
+        "incidents", store_retention.delete_incidents, forgotten, INCIDENTS_AT_ONCE
     )
-    await sweep.emptied(lambda tx: runbooks.delete_unused(tx, forgotten, ROWS_AT_ONCE))
-    deliveries = await sweep.walked(partial(_deliveries, told))
-    quarantine = await sweep.emptied(lambda tx: store_retention.delete_quarantine(tx, bad, ROWS_AT_ONCE))
-    await sweep.emptied(lambda tx: inbound.delete_old(tx, now - inbound.KEPT, ROWS_AT_ONCE))
-    await sweep.emptied(lambda tx: deployment_store.delete_old(tx, forgotten, ROWS_AT_ONCE))
-    await sweep.emptied(lambda tx: overrides.delete_old(tx, forgotten, ROWS_AT_ONCE))
-    await sweep.emptied(lambda tx: drills.delete_old(tx, forgotten, ROWS_AT_ONCE))
-    await sweep.emptied(lambda tx: silences.delete_old(tx, forgotten, ROWS_AT_ONCE))
-    await sweep.emptied(lambda tx: action_items.delete_old(tx, forgotten, ROWS_AT_ONCE))
-    await sweep.emptied(lambda tx: maintenance.forget(tx, forgotten, ROWS_AT_ONCE))
-    await sweep.emptied(lambda tx: announcements.delete_old(tx, told, ROWS_AT_ONCE))
-    await sweep.emptied(lambda tx: subscribers.forget(tx, now, ROWS_AT_ONCE))
-    alerts = await sweep.walked(partial(_unplaced, forgotten))
-    alerts += await sweep.walked(partial(_abandoned, forgotten))
+    await sweep.emptied("runbook texts", runbooks.delete_unused, forgotten)
+    deliveries = await sweep.walked(
+        "deliveries", store_retention.delete_deliveries, now - retention.deliveries
+    )
+    bad = now - retention.quarantine
+    quarantine = await sweep.emptied("quarantine", store_retention.delete_quarantine, bad)
+    await sweep.emptied("vendor events", inbound.delete_old, now - inbound.KEPT)
+    await sweep.emptied("deployments", deployment_store.delete_old, forgotten)
+    await sweep.emptied("overrides", overrides.delete_old, forgotten)
+    await sweep.emptied("drills", drills.delete_old, forgotten)
+    await sweep.emptied("silences", silences.delete_old, forgotten)
+    await sweep.emptied("maintenance", maintenance.forget, forgotten)
+    await sweep.emptied("action items", action_items.delete_old, forgotten)
+    await sweep.emptied("announcements", announcements.delete_old, now - retention.deliveries)
+    await sweep.emptied("subscribers", subscribers.forget, now)
+    await sweep.emptied("sessions", sessions.delete_old, now - SESSIONS_KEPT)
+    await sweep.emptied("audit texts", audit_store.forget_texts, now - retention.audit_texts)
+    alerts = await sweep.walked("alerts", store_retention.delete_unplaced_alerts, forgotten)
+    alerts += await sweep.walked("alerts", store_retention.delete_abandoned_alerts, forgotten)
     if not stopping():
         for deployment, channel in await store.write(lambda tx: give_up_untold(tx, now)):
             log.error("change_event_dead", channel=channel, deployment=deployment)
         await store.checkpoint()
     return Cleared(incidents, deliveries, quarantine, alerts)
-
-
-def _deliveries(limit_at: datetime, after: int, tx: Tx) -> Walked:
-    return store_retention.delete_deliveries(tx, limit_at, after, ROWS_AT_ONCE)
-
-
-def _unplaced(limit_at: datetime, after: int, tx: Tx) -> Walked:
-    return store_retention.delete_unplaced_alerts(tx, limit_at, after, ROWS_AT_ONCE)
-
-
-def _abandoned(limit_at: datetime, after: int, tx: Tx) -> Walked:
-    return store_retention.delete_abandoned_alerts(tx, limit_at, after, ROWS_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +93,40 @@ class _Sweep:
 
     store: Store
     stopping: Callable[[], bool]
+    now: datetime
 
-    async def emptied(self, step: Callable[[Tx], int]) -> int:
-        """Run `step` until it finds nothing more; how much in all."""
+    async def emptied(
+        self,
+        what: str,
+        step: Callable[[Tx, datetime, int], int],
+        before: datetime,
+        batch: int = ROWS_AT_ONCE,
+    ) -> int:
+        """Run `step` until it finds nothing more from `before`; how much in all."""
+
+        def work(tx: Tx) -> int:
+            done = step(tx, before, batch)
+            audit.deleted(tx, what, done, before, self.now)
+            return done
+
         total = 0
-        while not self.stopping() and (done := await self.store.write(step)):
+        while not self.stopping() and (done := await self.store.write(work)):
             total += done
         return total
 
-    async def walked(self, step: Callable[[int, Tx], Walked]) -> int:
+    async def walked(
+        self, what: str, step: Callable[[Tx, datetime, int, int], Walked], before: datetime
+    ) -> int:
         """Run `step` from the beginning of a table to where it says it is done; how much was deleted."""
+
+        def work(after: int, tx: Tx) -> Walked:
+            walked = step(tx, before, after, ROWS_AT_ONCE)
+            audit.deleted(tx, what, walked.deleted, before, self.now)
+            return walked
+
         total = 0
         last: int | None = 0
         while last is not None and not self.stopping():
-            walked = await self.store.write(partial(step, last))
+            walked = await self.store.write(partial(work, last))
             total, last = total + walked.deleted, walked.last
         return total

@@ -16,8 +16,9 @@ from functools import partial
 
 from incidentd.config.journal import Journal
 from incidentd.store import journal as store
-from incidentd.store.engine import Store, StoreUnavailableError
+from incidentd.store.engine import Store, StoreUnavailableError, Tx
 from incidentd.store.journal import Kept
+from incidentd.workflows import audit
 
 SPOOL_BYTES = 32 * 1024**2
 """Bodies that may wait in memory; what comes beyond that is not kept, and counted."""
@@ -99,10 +100,19 @@ async def prune(
 ) -> int:
     """Forget what is too old or too much, in short transactions; how many frames."""
     gone = 0
-    for step in (
-        partial(store.delete_old, before=now - settings.keep, batch=_AT_ONCE),
-        partial(store.trim, max_bytes=settings.max_size, batch=_AT_ONCE),
-    ):
+    for step in (partial(_prune_old, now - settings.keep, now), partial(_trim, settings.max_size, now)):
         while not stopping() and (done := await from_.write(step)):
             gone += done
     return gone
+
+
+def _prune_old(before: datetime, now: datetime, tx: Tx) -> int:
+    done = store.delete_old(tx, before, _AT_ONCE)
+    audit.deleted(tx, "journal", done, before, now)
+    return done
+
+
+def _trim(max_bytes: int, now: datetime, tx: Tx) -> int:
+    done = store.trim(tx, max_bytes, _AT_ONCE)
+    audit.deleted(tx, "journal", done, None, now)
+    return done

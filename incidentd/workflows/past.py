@@ -47,5 +47,5 @@ def keep(tx: Tx, events: Sequence[Past], actor: str, now: datetime) -> Kept:
         kept.imported.append(code)
     if kept.imported:
         listed: list[Value] = [*kept.imported]
-        audit.note(tx, now, actor, "status_page.history_imported", "", {"publications": listed})
+        audit.note(tx, now, actor, "status.history_imported", "", {"publications": listed})
     return kept

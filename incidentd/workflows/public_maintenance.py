@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from incidentd.audit.chain import Value, timestamp
 from incidentd.domain import maintenance as domain
 from incidentd.domain.maintenance import Plan, Window
 from incidentd.domain.status_page import planned
@@ -15,7 +16,7 @@ from incidentd.domain.status_page.words import Stage
 from incidentd.store import maintenance as window_store
 from incidentd.store import public_state
 from incidentd.store.engine import Tx
-from incidentd.workflows import announcing
+from incidentd.workflows import announcing, audit
 from incidentd.workflows import maintenance as windows
 from incidentd.workflows.publishing import Codes
 from incidentd.workflows.respond import NotFoundError
@@ -30,7 +31,7 @@ def schedule(
     made = wanted
     if quiet:
         made = replace(wanted, windows=_windows(tx, layout, wanted, _plan(wanted), wanted.created_at))
-    return _write(tx, planned.scheduled(layout, made, codes(), word), made.created_at)
+    return _write(tx, planned.scheduled(layout, made, codes(), word), word.author, made.created_at)
 
 
 def _plan(known: Maintenance) -> Plan:
@@ -91,23 +92,37 @@ def _gone_on(
     tx: Tx, layout: Layout, before: Maintenance, said: Said, word: Word, now: datetime, codes: Codes
 ) -> Maintenance:
     """Write a step, and the next occurrence of what comes again: as long as planned, whenever this one ended."""
-    stored = _write(tx, said, now)
+    stored = _write(tx, said, word.author, now)
     if stored.stage is not Stage.COMPLETED:
         return stored
     early = said.ended or word.series
     for number in stored.windows if early else ():
-        window_store.cancel(tx, number, word.author, now)
+        if window_store.by_id(tx, number) is not None:
+            windows.cancel(tx, number, word.author, now)
     again = None if word.series else planned.following(before, now, codes())
     if again is not None:
         if early and stored.windows:
             # What is left of this occurrence is not quiet any more, those to come are.
             left = domain.rest(_plan(before), again.scheduled_for)
             again = replace(again, windows=_windows(tx, layout, again, left, now) if left else ())
-        _write(tx, planned.scheduled(layout, again, codes()), now)
+        _write(tx, planned.scheduled(layout, again, codes()), Word().author, now)
     return stored
 
 
-def _write(tx: Tx, said: Said, now: datetime) -> Maintenance:
+def _write(tx: Tx, said: Said, author: str, now: datetime) -> Maintenance:
     stored = public_state.save_maintenance(tx, said.maintenance)
     announcing.say(tx, said.update, now)
+    _audited(tx, stored, said, author, now)
     return stored
+
+
+def _audited(tx: Tx, stored: Maintenance, said: Said, author: str, now: datetime) -> None:
+    data: dict[str, Value] = {
+        "components": list(stored.components),
+        "from": timestamp(stored.scheduled_for),
+        "to": timestamp(stored.scheduled_until),
+        "update": said.update.code,
+        "windows": list(stored.windows),
+    }
+    what = f"status.maintenance_{stored.stage.value}"
+    audit.note(tx, now, author, what, f"status-maintenance:{stored.code}", data)

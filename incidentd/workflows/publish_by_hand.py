@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from incidentd.audit.chain import Value
+from incidentd.audit.chain import timestamp
 from incidentd.domain.incident import Change
 from incidentd.domain.status_page import by_hand
 from incidentd.domain.status_page.by_hand import StatusRefusedError, Words
@@ -155,11 +155,12 @@ def override(tx: Tx, layout: Layout, wanted: Override) -> Override:
             "a component that is set to operational needs an end: it would hide every outage to come",
         )
     part_of(layout, wanted.component)
-    until = None if wanted.until is None else wanted.until.isoformat()
-    data: dict[str, Value] = {"status": wanted.status.value, "until": until}
-    what, why = f"component:{wanted.component}", {"reason": wanted.reason}
-    audit.note(tx, wanted.created_at, wanted.author, "status_page.overridden", what, data, why)
-    return public_state.override(tx, wanted)
+    made = public_state.override(tx, wanted)
+    until = None if made.until is None else timestamp(made.until)
+    data = {"component": made.component, "status": made.status.value, "until": until}
+    what = f"status-override:{made.id}"
+    audit.note(tx, made.created_at, made.author, "status.overridden", what, data, {"reason": made.reason})
+    return made
 
 
 def clear(tx: Tx, number: int, actor: str, now: datetime) -> Override:
@@ -169,7 +170,7 @@ def clear(tx: Tx, number: int, actor: str, now: datetime) -> Override:
         raise NotFoundError(f"there is no override {number}")
     public_state.clear_override(tx, number, actor, now)
     if known.cleared_at is None:
-        audit.note(tx, now, actor, "status_page.override_cleared", f"component:{known.component}")
+        audit.note(tx, now, actor, "status.override_cleared", f"status-override:{number}")
     found = public_state.override_by_id(tx, number)
     assert found is not None  # noqa: S101 - it was there in this very transaction
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from incidentd.audit.chain import Value
 from incidentd.domain import heartbeat
 from incidentd.domain.incident import OURSELVES, Change, Entry, Incident, State
 from incidentd.domain.notification import Notice
@@ -25,9 +26,6 @@ from incidentd.workflows.rules import Rules
 
 AT_ONCE = 500
 """Timeline entries that one look reads."""
-
-_NOTED = {"status_discarded": "discarded"}
-"""What changes what the public will read, though nothing is said."""
 
 Codes = Callable[[], str]
 """Draws a fresh public code: twelve letters and digits that nobody can guess."""
@@ -106,8 +104,7 @@ def write(tx: Tx, ledger: Ledger, step: Step, actor: str, incident: Incident | N
     stored = publications.save(tx, step.publication)
     if step.update is not None:
         announcing.say(tx, step.update, ledger.now)
-    elif step.kind in _NOTED:
-        audit.note(tx, ledger.now, actor, f"status_page.{_NOTED[step.kind]}", f"publication:{stored.code}")
+    _audited(tx, stored, step, actor, ledger.now)
     if stored.incident_id is None or not step.said:
         return stored
     number = stored.incident_id
@@ -119,3 +116,16 @@ def write(tx: Tx, ledger: Ledger, step: Step, actor: str, incident: Incident | N
         notice = Notice.UPDATED if step.tell and found.open else None
         ledger.apply(Change(found, entry, notice, step.said, at_once=True))
     return stored
+
+
+def _audited(tx: Tx, stored: Publication, step: Step, actor: str, now: datetime) -> None:
+    data: dict[str, Value] = {
+        "state": stored.state.value,
+        "phase": stored.phase.value,
+        "incident": stored.incident_id,
+    }
+    if step.update is not None:
+        data |= {"update": step.update.code, "revision": step.update.revision}
+        data |= {"affected": [[a.component, a.old.value, a.new.value] for a in step.update.affected]}
+    what = f"status.{step.kind.removeprefix('status_')}"
+    audit.note(tx, now, actor, what, f"publication:{stored.code}", data)

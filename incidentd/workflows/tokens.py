@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
+from incidentd.audit.chain import Value
 from incidentd.store import tokens
 from incidentd.store.engine import Tx
 from incidentd.store.tokens import StoredToken
@@ -14,13 +15,15 @@ from incidentd.workflows import audit
 
 
 def new_token(
-    name: str, scopes: Iterable[str], source: str | None, expires_at: datetime | None, now: datetime
+    name: str,
+    scopes: Iterable[str],
+    source: str | None,
+    expires_at: datetime | None,
+    now: datetime,
+    teams: tuple[str, ...] | None = None,
 ) -> tuple[str, StoredToken]:
-    """A new token as text, to be shown once, and what is stored of it.
-
-    It reads ``inc_<8 characters>_<43 characters>``: a prefix that secret scanners find, and 256 random bits.
-    """
-    text = f"inc_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
+    """A new token as text, to be shown once, and what is stored of it."""
+    text = new_secret()
     stored = StoredToken(
         name=name,
         hash=token_hash(text),
@@ -30,15 +33,27 @@ def new_token(
         expires_at=expires_at,
         last_used_at=None,
         revoked_at=None,
+        teams=teams,
     )
     return text, stored
+
+
+def new_secret() -> str:
+    """``inc_<8 characters>_<43 characters>``: a prefix that secret scanners find, and 256 random bits."""
+    return f"inc_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
 
 
 def create(tx: Tx, token: StoredToken, actor: str) -> bool:
     """Store a new token; False if its name is taken. `actor`: who made it."""
     made = tokens.add(tx, token)
     if made:
-        data = {"scopes": list(token.scopes), "source": token.source, "expires": token.expires_at is not None}
+        data: dict[str, Value] = {
+            "scopes": list(token.scopes),
+            "source": token.source,
+            "expires": token.expires_at is not None,
+        }
+        if token.teams is not None:
+            data["teams"] = list(token.teams)
         audit.note(
             tx,
             token.created_at,
@@ -49,6 +64,19 @@ def create(tx: Tx, token: StoredToken, actor: str) -> bool:
             {"name": token.name},
         )
     return made
+
+
+def rotate(tx: Tx, name: str, text: str, until: datetime, actor: str, now: datetime) -> StoredToken | None:
+    """Replace a token by `text`; the one before works `until` then. None: there is none of that name in force."""
+    before = tokens.rotate(tx, name, token_hash(text), until, now)
+    if before is not None:
+        data: dict[str, Value] = {
+            "before": f"token:{before.hash[:16]}",
+            "overlap_seconds": int((until - now).total_seconds()),
+        }
+        what = f"token:{token_hash(text)[:16]}"
+        audit.note(tx, now, actor, "token.rotated", what, data, {"name": name})
+    return before
 
 
 def revoke(tx: Tx, name: str, actor: str, now: datetime) -> bool:

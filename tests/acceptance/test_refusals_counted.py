@@ -25,6 +25,12 @@ EVENTS = {
     "oversize": "info",
     "slow": "info",
     "rate_limited": "info",
+    "ssrf_block": "warning",
+    "traversal": "info",
+    "xss": "info",
+    "sqli": "info",
+    "template": "info",
+    "command": "info",
 }
 
 

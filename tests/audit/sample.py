@@ -59,7 +59,9 @@ class Chain:
                 )
                 sealed = seal(event, seq, prev, ALICE.reference, {"text": said.reference})
             else:
-                event = Event(at, Actor("machine", "source"), "incidents.changed", "", {"resolved": [seq, 7]})
+                # Of whom nothing is known: refused requests.
+                who = Actor("machine", "source") if seq % 4 else Actor("nobody", "")
+                event = Event(at, who, "incidents.changed", "", {"resolved": [seq, 7]})
                 sealed = seal(event, seq, prev, "", {})
             self.entries.append(sealed)
         return self

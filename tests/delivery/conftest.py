@@ -5,15 +5,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from incidentd.store.engine import Store
+from tests.audited import WatchedStore
 from tests.delivery.cast import Office, create_schema
 
 
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
-    store = Store(database_url)
+    store = WatchedStore(database_url)
     await store.write(create_schema)
     yield store
     await store.close()
+    assert store.silent == []
 
 
 @pytest.fixture

@@ -152,8 +152,11 @@ class SmtpFake:
 def judge_mail(raw: bytes) -> list[str]:
     """The rules of mail that `raw` breaks."""
     head = message_from_bytes(raw, policy=policy.default)
-    # A report, which is known by its attachment, belongs to no thread.
-    wanted = [n for n in _ONCE if n not in _THREAD] if head.get_content_type() == "multipart/mixed" else _ONCE
+    # A report, which is known by its attachment, and a head of the audit log belong to no thread.
+    alone = head.get_content_type() == "multipart/mixed" or head["Subject"].startswith(
+        "incidentd audit log: "
+    )
+    wanted = [n for n in _ONCE if n not in _THREAD] if alone else _ONCE
     broken = [f"{name}: {head.get_all(name)}" for name in wanted if len(head.get_all(name, [])) != 1]
     broken += [f"unexpected header {name}" for name in head.keys() if name.lower() not in _ALLOWED]  # noqa: SIM118
     if any(len(line) > 998 for line in raw.split(b"\r\n")):

@@ -24,6 +24,7 @@ from incidentd.workflows import silences as workflow
 from incidentd.workflows.receive import Submission, receive
 from incidentd.workflows.rules import Rules
 from incidentd.workflows.silences import Asked, Silenced
+from tests.audited import WatchedStore
 from tests.fakes.alertmanager import AlertmanagerFake, Json
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -105,7 +106,7 @@ def posts(fake: AlertmanagerFake) -> int:
 async def running(database_url: str, fake: AlertmanagerFake) -> AsyncIterator[Replica]:
     """One daemon on an empty database, in which one alert fires: INC-1."""
     await migrate(database_url)
-    store, http = Store(database_url), HttpClient()
+    store, http = WatchedStore(database_url), HttpClient()
     await store.write(lambda tx: settings.get_or_create(tx, "instance", lambda: "f00d"))
     one = Replica(store, FixedClock(NOON), http, (fake,))
     await one.fires()
@@ -113,3 +114,4 @@ async def running(database_url: str, fake: AlertmanagerFake) -> AsyncIterator[Re
     await one.silencer.stop(1)
     await http.aclose()
     await store.close()
+    assert store.silent == []

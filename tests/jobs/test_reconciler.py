@@ -28,6 +28,7 @@ from incidentd.store.migrate import migrate
 from incidentd.workflows.receive import Receipt, Submission, receive
 from incidentd.workflows.reconcile import Heard
 from incidentd.workflows.rules import Rules
+from tests.audited import WatchedStore
 from tests.fakes.alertmanager import AlertmanagerFake, alert
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -102,10 +103,11 @@ async def fake() -> AsyncIterator[AlertmanagerFake]:
 @pytest.fixture
 async def replica(database_url: str, fake: AlertmanagerFake) -> AsyncIterator[Replica]:
     await migrate(database_url)
-    store, http, clock = Store(database_url), HttpClient(), FixedClock(NOON)
+    store, http, clock = WatchedStore(database_url), HttpClient(), FixedClock(NOON)
     yield Replica(store, clock, Alertmanager(http, fake.url, {}, clock.now))
     await http.aclose()
     await store.close()
+    assert store.silent == []
 
 
 def again(one: Replica, **changes: Any) -> Replica:

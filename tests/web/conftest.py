@@ -23,17 +23,20 @@ from incidentd.domain.incident import Change
 from incidentd.metrics import Metrics
 from incidentd.store import schema
 from incidentd.store import tokens as token_store
-from incidentd.store.engine import Store, StoreUnavailableError, Tx
+from incidentd.store.engine import StoreUnavailableError, Tx
 from incidentd.web.context import Context
 from incidentd.web.desk import DESK, Desk
 from incidentd.web.server import build, harden
 from incidentd.workflows.receive import Receipt, Submission, receive
 from incidentd.workflows.rules import rules_of
 from incidentd.workflows.tokens import new_token
+from tests.audited import WatchedStore
 
 Json = dict[str, Any]
 T = TypeVar("T")
-TOKENS = {scope: f"token-with-the-scope-{scope}" for scope in ("ingest", "read", "respond", "admin")}
+TOKENS = {
+    scope: f"token-with-the-scope-{scope}" for scope in ("ingest", "read", "respond", "manage", "admin")
+}
 COMPONENTS = [
     {"name": "Checkout", "group": "Core", "match": ['service="checkout"']},
     {"name": "Search", "group": "Core", "match": ['service="search"']},
@@ -81,7 +84,7 @@ class DirectIntake:
         return reception.receipts[0]
 
 
-class FlakyStore(Store):
+class FlakyStore(WatchedStore):
     """A store that is away when the test says so."""
 
     reads_fail = False
@@ -260,6 +263,7 @@ async def running(config: Config, *, header_seconds: float = 5.0) -> AsyncIterat
         await runner.cleanup()
         await daemon.http.aclose()
         await store.close()
+    assert store.silent == [], "these change something and write no audit entry"
 
 
 Start = Callable[..., contextlib.AbstractAsyncContextManager[Daemon]]

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from incidentd.audit.judge import Verified
 from incidentd.audit.verify import verify
 from incidentd.domain.ack_link import AckLinks
-from incidentd.domain.vendor_key import vendor_key
+from incidentd.domain.runbook_match import Shelf
 from incidentd.store import audit as store
-from incidentd.store import schema, settings
+from incidentd.store import settings
 from incidentd.web import audit as pages
-from incidentd.web.routes import OPS
 from incidentd.workflows import audit as workflow
 from tests.audit.sample import KEY, judged
-from tests.fakes.pagerduty import Subscription
 from tests.fakes.slack_socket import SlackSocketFake
-from tests.web.conftest import Daemon, Json, Start, alert, webhook
-from tests.web.slack_world import SECRET, Workspace, channels
-
-PAGER = "pager-secret-0123456789"
-EXEMPT = {
-    "/api/v1/heartbeats/{name}": "a sign of life comes every minute and changes nothing; its absence is audited"
-}
-_I = "/api/v1/incidents/{id}"
+from tests.web.audit_story import BOOK, EXEMPT, PAGER, STORY, Acting, changing
+from tests.web.conftest import Daemon, Json, Start, alert
+from tests.web.slack_world import SECRET, channels
 
 
 @pytest.fixture
@@ -42,10 +35,12 @@ async def daemon(start: Start) -> AsyncIterator[Daemon]:
             schedules={"primary": {"time_zone": "UTC"}},
             escalation={"primary": {"steps": [{"after": "0s", "notify": ["user:alice"]}]}},
             route={"notify": ["console"], "escalation": "primary"},
+            sources={"main": {"alertmanagers": ["http://127.0.0.1:1"]}, "other": {}},
         ) as daemon:
             await daemon.store.write(lambda tx: settings.get_or_create(tx, "instance", lambda: "ab12cd34"))
             daemon.context.ack_links = AckLinks(b"k" * 32, daemon.url)
             daemon.context.audit_key = KEY
+            daemon.context.rules = replace(daemon.context.rules, runbooks=Shelf((BOOK,)))
             yield daemon
 
 
@@ -57,91 +52,18 @@ async def entries(daemon: Daemon, after: int = 0) -> list[Json]:
     return list(page["items"])
 
 
-def body_of(path: str, now: str, later: str) -> Json:
-    """What is posted to an operation."""
-    override = {"user": "bob", "starts_at": now, "ends_at": later}
-    bodies: dict[str, Json] = {
-        "/webhooks/alertmanager": webhook(alert("One")),
-        "/webhooks/grafana": {**webhook(alert("Two", service="x")), "version": "1", "orgId": 1},
-        "/api/v1/incidents": {"title": "Odd", "severity": "critical"},
-        f"{_I}/snooze": {"for": "1h"},
-        f"{_I}/resolve": {"force": True},
-        f"{_I}/notes": {"text": "call me at 0301234"},
-        f"{_I}/assign": {"user": "alice"},
-        "/api/v1/deployments": {
-            "id": "p-7", "service": "shop", "environment": "production", "version": "1.2",
-            "commit_time": now, "started_at": now, "finished_at": later, "status": "success",
-        },
-        "/api/v1/audit/exports": {"format": "json"},
-        "/api/v1/automation": {"stopped": True},
-        "/api/v1/drills": {"severity": "critical"},
-        "/api/v1/maintenance": {"name": "m", "matchers": ['a="b"'], "duration": "1h"},
-        "/api/v1/schedules/{name}/overrides": override,
-    }  # fmt: skip
-    return bodies.get(path, {})
-
-
-async def act(daemon: Daemon, path: str) -> None:
-    """Use the operation at `path` once, so that it does what it is for."""
-    now = daemon.clock.now()
-    later = now.replace(year=now.year + 1 if path.endswith("deployments") else now.year, month=12, day=31)
-    body = body_of(path, now.isoformat(), later.isoformat())
-    scope = {op.path: str(op.access) for op in OPS}[path]
-    method, token = (
-        ("DELETE" if "/overrides/{id}" in path or path.endswith("maintenance/{id}") else "POST"),
-        scope,
-    )
-    place = path.replace("{name}", "primary").replace("{id}", "1")
-    if path == "/webhooks/pagerduty":
-        told = Subscription(PAGER).webhook("incident.resolved", vendor_key("ab12cd34", 1, 2), now)
-        answer, data = await daemon.call("POST", path, data=told.body, headers=told.headers)
-    elif path.startswith("/webhooks/slack"):
-        async with SlackSocketFake() as slack:
-            chat = Workspace(daemon, slack)
-            what = chat.click("ack", 2) if path.endswith("interactions") else chat.command("resolve 2 force")
-            await what
-        return
-    elif path == "/ack/{token}":
-        assert daemon.context.ack_links is not None
-        url = daemon.context.ack_links.url(3, 1, "carol@example.com", now, "a-1")
-        answer, data = await daemon.call("POST", url.removeprefix(daemon.url))
-    else:
-        answer, data = await daemon.call(method, place, token=token, json=body)
-    assert answer.status < 300, (path, data)
-
-
-ORDER = (
-    "/webhooks/alertmanager", "/webhooks/grafana", "/api/v1/incidents", f"{_I}/acknowledge", f"{_I}/unacknowledge",
-    f"{_I}/snooze", f"{_I}/notes", f"{_I}/escalate", f"{_I}/assign", f"{_I}/resolve", f"{_I}/reopen",
-    "/webhooks/pagerduty", "/webhooks/slack/interactions", "/webhooks/slack/commands", "/ack/{token}",
-    "/api/v1/deliveries/{id}/retry", "/api/v1/deployments", "/api/v1/drills", "/api/v1/maintenance",
-    "/api/v1/maintenance/{id}", "/api/v1/schedules/{name}/overrides", "/api/v1/schedules/{name}/overrides/{id}",
-    "/api/v1/overrides/{id}", "/-/reload", "/api/v1/audit/exports", "/api/v1/automation",
-)  # fmt: skip
-
-
-async def prepare(daemon: Daemon, path: str) -> None:
-    """What must be there before `path` can do anything."""
-    if path == "/api/v1/overrides/{id}":
-        table = schema.overrides
-        again = sa.update(table).values(cancelled_at=None, cancelled_by=None)
-        await daemon.store.write(lambda tx: tx.conn.execute(again))
-    if path == "/api/v1/deliveries/{id}/retry":
-        await daemon.call("POST", "/api/v1/incidents/1/reopen", token="respond", json={})
-        dead = sa.update(schema.deliveries).where(schema.deliveries.c.id == 1).values(state="dead", episode=3)
-        await daemon.store.write(lambda tx: tx.conn.execute(dead))
+def test_the_story_uses_every_operation_that_changes_something() -> None:
+    assert changing() - set(EXEMPT) == set(STORY), "one is new: use it in the story, or say why it is exempt"
 
 
 async def test_every_operation_that_changes_something_leaves_an_entry(daemon: Daemon) -> None:
-    changing = {op.path for op in OPS if set(op.methods) - {"GET", "HEAD"}}
-    assert changing - set(EXEMPT) == set(ORDER), "an operation is new: use it here, or say why it is exempt"
-    silent = []
-    for path in ORDER:
-        await prepare(daemon, path)
+    acting, silent = Acting(daemon), []
+    for operation in STORY:
+        await acting.prepare(operation)
         before = (await daemon.store.read(store.head)).seq
-        await act(daemon, path)
+        await acting.use(operation)
         if not await entries(daemon, before):
-            silent.append(path)
+            silent.append(operation)
     assert silent == []
 
 

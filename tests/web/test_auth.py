@@ -9,8 +9,9 @@ import pytest
 from incidentd.config import Scope
 from incidentd.store import tokens as token_store
 from incidentd.web.local import loopback_host
-from incidentd.web.op import LINK, PUBLIC, SIGNED, Op
+from incidentd.web.op import LINK, PUBLIC, SIGN_IN, SIGNED, Op
 from incidentd.web.routes import OPS
+from incidentd.workflows.tokens import new_secret, rotate
 from tests.web.conftest import TOKENS, Daemon, Start, webhook
 
 STATUS_PAGE = {
@@ -43,6 +44,7 @@ PUBLIC_PATHS = {
     "/health/ready",
     "/api/v1/openapi.json",
     "/ack.css",
+    "/login",
 }
 
 
@@ -77,6 +79,9 @@ async def test_each_scope_opens_its_own_routes_and_admin_all(daemon: Daemon, op:
             if op.access == SIGNED:
                 # No token opens what only the vendor may post.
                 assert (answer.status, "WWW-Authenticate" in answer.headers) == (401, True)
+            elif op.access == SIGN_IN:
+                # No token signs a person in or out, or tells whether somebody is.
+                assert answer.status in {303, 401, 404, 415}
             elif op.access in {PUBLIC, LINK} or scope in {op.access, Scope.ADMIN}:
                 assert answer.status not in {401, 403}
             else:
@@ -128,6 +133,29 @@ async def test_revoked_and_expired_tokens_are_refused_within_five_seconds(daemon
     assert (await daemon.get("/api/v1/incidents", expiring))[0].status == 200
     daemon.clock.ahead += timedelta(minutes=1)
     assert (await daemon.get("/api/v1/incidents", expiring))[0].status == 401
+
+
+async def test_a_rotated_token_works_beside_the_new_one_until_the_overlap_is_over(daemon: Daemon) -> None:
+    first, second = await daemon.new_token("am", ["read"]), new_secret()
+    now = daemon.clock.now()
+    until = now + timedelta(hours=1)
+    await daemon.store.write(lambda tx: rotate(tx, "am", second, until, "root", now))
+    daemon.clock.ahead += timedelta(seconds=5)
+    for token in (first, second):
+        assert (await daemon.get("/api/v1/incidents", token))[0].status == 200
+    daemon.clock.ahead += timedelta(hours=1)
+    assert (await daemon.get("/api/v1/incidents", first))[0].status == 401
+    assert (await daemon.get("/api/v1/incidents", second))[0].status == 200
+    await daemon.context.store.write(lambda tx: token_store.revoke(tx, "am", daemon.clock.now()))
+    daemon.clock.ahead += timedelta(seconds=5)
+    assert (await daemon.get("/api/v1/incidents", second))[0].status == 401
+
+
+async def test_a_token_of_the_configuration_and_the_one_before_it_both_work(start: Start) -> None:
+    pair = {"name": "am", "token": "n" * 20, "previous": "o" * 20, "scopes": ["read"]}
+    async with start(auth={"tokens": [pair]}) as daemon:
+        for token, status in (("n" * 20, 200), ("o" * 20, 200), ("p" * 20, 401)):
+            assert (await daemon.get("/api/v1/incidents", token))[0].status == status
 
 
 async def test_a_reload_changes_the_tokens_at_once(start: Start) -> None:

@@ -207,7 +207,6 @@ async def test_a_database_that_is_away_is_503(daemon: Daemon) -> None:
 
 async def test_later_features_are_404_and_not_stubs(daemon: Daemon) -> None:
     assert (await daemon.post("/api/v1/incidents/1/merge", {}))[0].status == 404
-    assert (await daemon.get("/api/v1/audit", "admin"))[0].status == 404
 
 
 async def test_links_come_from_the_configuration_and_never_from_host(start: Start) -> None:

@@ -172,4 +172,4 @@ async def test_every_step_is_in_the_audit_log_with_the_hash_of_its_text(daemon: 
     await daemon.call("DELETE", f"/api/v1/status/overrides/{override['id']}", token="respond")
     _, found = await daemon.get("/api/v1/audit", "admin")
     kinds = [entry["action"] for entry in found["items"] if entry["action"].startswith("status_page.")]
-    assert kinds == ["status_page.said"] * 2 + ["status_page.overridden", "status_page.override_cleared"]
+    assert kinds == ["status.said"] * 2 + ["status.overridden", "status.override_cleared"]

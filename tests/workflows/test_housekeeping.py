@@ -16,6 +16,7 @@ from incidentd.store.migrate import migrate
 from incidentd.workflows import maintenance
 from incidentd.workflows.housekeeping import Cleared, housekeep
 from incidentd.workflows.receive import receive
+from tests.audited import WatchedStore
 from tests.store.samples import DAY, NOW, RULES, alert, post
 
 KEPT = Retention(incidents=100 * DAY, deliveries=30 * DAY, quarantine=10 * DAY)
@@ -25,9 +26,10 @@ NOTHING = Cleared(0, 0, 0, 0)
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
     await migrate(database_url)
-    store = Store(database_url)
+    store = WatchedStore(database_url)
     yield store
     await store.close()
+    assert store.silent == []
 
 
 def rows(tx: Tx) -> dict[str, int]:

@@ -70,7 +70,7 @@ class Story(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stack = contextlib.ExitStack()
-        self.world = self.stack.enter_context(remembered())
+        self.world = self.stack.enter_context(remembered(audited=True))
         self.bodies: list[Submission] = []
         self.latest: dict[str, tuple[datetime, bool]] = {}
         """The reference: the occurrence that each alert's latest word is about, and whether it fires."""
@@ -198,6 +198,10 @@ class Story(RuleBasedStateMachine):
         return known
 
     # -- what always holds --------------------------------------------------------------------------------------
+    @invariant()
+    def whatever_changed_an_incident_is_in_the_audit_log(self) -> None:
+        assert self.world.silent == []
+
     @invariant()
     def the_newest_word_on_each_alert_stands(self) -> None:
         beats = firing("c").fingerprint if self.beating else ""

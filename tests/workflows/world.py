@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from incidentd.store.engine import Store, Tx
 from incidentd.workflows import respond
 from incidentd.workflows.receive import Receipt, Reception, Submission, receive
 from incidentd.workflows.rules import Rules
+from tests.audited import watched
 
 T = TypeVar("T")
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -81,6 +83,13 @@ class World:
     rules: Rules = RULES
     minute: float = 0
     last: list[Submission] = field(default_factory=list)
+    silent: list[set[str]] = field(default_factory=list)
+    """What changed without an audit entry, transaction by transaction, though it needs one."""
+
+    def heed(self, found: set[str]) -> None:
+        """Take note of what a transaction has changed."""
+        if "audited" not in found:
+            self.silent.append(found)
 
     @property
     def now(self) -> datetime:
@@ -189,8 +198,8 @@ def stored(url: str, rules: Rules = RULES) -> Iterator[World]:
 
 
 @contextlib.contextmanager
-def remembered(rules: Rules = RULES) -> Iterator[World]:
-    """A world on SQLite in memory: fast, for thousands of small stories."""
+def remembered(rules: Rules = RULES, *, audited: bool = False) -> Iterator[World]:
+    """A world on SQLite in memory: fast, for thousands of small stories. `audited`: it heeds what is silent."""
     engine = sa.create_engine("sqlite+pysqlite://", poolclass=sa.pool.StaticPool)
     with engine.connect() as connection:
         schema.metadata.create_all(connection)
@@ -198,9 +207,11 @@ def remembered(rules: Rules = RULES) -> Iterator[World]:
 
         def write(work: Callable[[Tx], T]) -> T:
             with connection.begin():
-                return Tx(connection, postgresql=False).run(work)
+                watching = partial(watched, work, world.heed) if audited else work
+                return Tx(connection, postgresql=False).run(watching)
 
-        yield World(write, rules)
+        world = World(write, rules)
+        yield world
     engine.dispose()
 
 

@@ -1,0 +1,48 @@
+"""A person who is erased is nowhere any more, what they did is, and the audit log stays whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from incidentd.domain.incident import Change, Entry
+from incidentd.store import audit as store
+from incidentd.store import schema
+from incidentd.store.erasure import ERASED
+from incidentd.workflows import audit
+from tests.workflows.world import World, fires
+
+
+def everywhere(world: World) -> dict[str, list[tuple[Any, ...]]]:
+    """The whole database, by table."""
+    tables = schema.metadata.sorted_tables
+    return {
+        table.name: world.write(lambda tx, t=table: [tuple(row) for row in tx.conn.execute(sa.select(t))])  # type: ignore[misc]
+        for table in tables
+    }
+
+
+def test_who_is_erased_is_in_no_table_any_more_and_others_are(world: World) -> None:
+    world.post(fires("a"))
+    world.acknowledge()
+    said = Entry("note", "bob", "alice has the key, malice does not")
+    world.act(1, lambda i: Change(i, said))
+    assert "alice has" in str(everywhere(world))
+    assert world.write(lambda tx: audit.erase(tx, "alice", "carol", world.now)) > 0
+    after = everywhere(world)
+    found = [name for name, rows in after.items() if "'alice'" in str(rows) or " alice " in str(rows)]
+    assert found == []
+    assert ["malice" in str(after["timeline"]), "bob" in str(after["timeline"])] == [True, True]
+    assert world.incident().acknowledged_by == ERASED
+    assert world.timeline() == ["triggered", "acknowledged", "note"]
+    entries = world.write(lambda tx: store.after(tx, 0, 100))
+    assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+
+
+def test_nobody_is_erased_twice_and_who_is_unknown_not_at_all(world: World) -> None:
+    world.post(fires("a"))
+    assert world.write(lambda tx: audit.erase(tx, "alice", "carol", world.now)) == 0
+    world.acknowledge()
+    assert world.write(lambda tx: audit.erase(tx, "alice", "carol", world.now)) > 0
+    assert world.write(lambda tx: audit.erase(tx, "alice", "carol", world.now)) == 0
