@@ -20,16 +20,31 @@ from tests.web.slack_world import Workspace
 
 PAGER = "pager-secret-0123456789"
 _BROWSER = "takes a browser: used in test_sign_in.py, where the store watches too"
+_PUBLIC = "the public's own coming and going: the log of what our people do holds no addresses of strangers"
 EXEMPT = {
     "POST /login": _BROWSER,
     "POST /login/password": _BROWSER,
     "POST /logout": _BROWSER,
     "DELETE /api/v1/sessions/{id}": _BROWSER,
+    "POST /subscribe": _PUBLIC,
+    "POST /api/v2/subscribers.json": _PUBLIC,
+    "POST /subscriptions/{token}": _PUBLIC,
+    "POST /subscriptions/{token}/unsubscribe": _PUBLIC,
     "POST /api/v1/heartbeats/{name}": "a sign of life comes every minute and changes nothing; its absence is audited",
 }
 _I = "/api/v1/incidents/{id}"
 _S = "/api/v1/status"
 _P = f"{_S}/publications/{{id}}"
+_LONG_AGO = "2026-01-02T03:04:05Z"
+PAST: Json = {
+    "incidents": [
+        {
+            "id": "abc123", "name": "It was slow", "created_at": _LONG_AGO, "updated_at": _LONG_AGO, "status": "resolved",
+            "impact": "minor", "started_at": _LONG_AGO, "resolved_at": _LONG_AGO,
+            "updates": [{"id": "abc124", "status": "resolved", "body": "It is over.", "at": _LONG_AGO}],
+        }
+    ]
+}  # fmt: skip
 BODIES: dict[str, Json] = {
     "POST /webhooks/alertmanager": webhook(alert("One")),
     "POST /webhooks/grafana": {**webhook(alert("Two", service="x")), "version": "1", "orgId": 1},
@@ -72,6 +87,15 @@ BODIES: dict[str, Json] = {
     f"POST {_S}/maintenances/{{id}}/update": {"status": "in_progress"},
     f"POST {_S}/overrides": {"component": "Search", "status": "partial_outage", "reason": "a guess"},
     f"DELETE {_S}/overrides/{{id}}": {},
+    f"POST {_S}/subscribers": {"endpoint": "https://93.184.215.14/hook"},
+    f"DELETE {_S}/subscribers/{{id}}": {},
+    f"POST {_S}/history": PAST,
+    f"POST {_I}/actions": {"title": "Larger disks", "owner": "alice"},
+    "POST /api/v1/actions/{id}/edit": {"title": "Much larger disks"},
+    "POST /api/v1/actions/{id}/done": {},
+    "POST /api/v1/actions/{id}/reopen": {},
+    "POST /api/v1/actions/{id}/drop": {},
+    "POST /api/v1/automation": {"stopped": True},
     "POST /-/reload": {},
     "POST /api/v1/audit/exports": {"format": "json"},
 }  # fmt: skip

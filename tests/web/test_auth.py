@@ -49,7 +49,7 @@ PUBLIC_PATHS = {
 
 
 def path_of(op: Op) -> str:
-    path = op.path.replace("{id}", "1").replace("{n}", "1").replace("{name}", "some")
+    path = op.path.replace("{id}", "1").replace("{n}", "1").replace("{run}", "1").replace("{name}", "some")
     return path.replace("{fingerprint}", "0" * 16)
 
 

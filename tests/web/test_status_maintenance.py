@@ -171,5 +171,6 @@ async def test_every_step_is_in_the_audit_log_with_the_hash_of_its_text(daemon: 
     _, override = await daemon.post("/api/v1/status/overrides", reason)
     await daemon.call("DELETE", f"/api/v1/status/overrides/{override['id']}", token="respond")
     _, found = await daemon.get("/api/v1/audit", "admin")
-    kinds = [entry["action"] for entry in found["items"] if entry["action"].startswith("status_page.")]
-    assert kinds == ["status.said"] * 2 + ["status.overridden", "status.override_cleared"]
+    kinds = [entry["action"] for entry in found["items"] if entry["action"].startswith("status.")]
+    told = ["status.said", "status.maintenance_scheduled", "status.said", "status.maintenance_completed"]
+    assert kinds == [*told, "status.overridden", "status.override_cleared"]
