@@ -65,6 +65,7 @@ class Exporting:
     _owner: str = field(default_factory=lambda: random_id()[:12])
     _targets: dict[str, _Target] = field(default_factory=dict)
     _bucket: BucketWriter | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -73,6 +74,10 @@ class Exporting:
 
     async def run(self) -> None:
         """Bring every copy up to date. What fails is tried again, and holds up no other."""
+        async with self._turn:  # two at once would take each other's copies for old ones
+            await self._bring_up_to_date()
+
+    async def _bring_up_to_date(self) -> None:
         export = self.export()
         wanted: list[tuple[str, Write]] = []
         if export.directory is not None:

@@ -55,7 +55,7 @@ class SentryFake(HttpFake):
     async def answer(self, received: Received) -> Answer:
         if not received.path.endswith("/api/42/envelope/"):
             self.violations.append(received.path)
-        packed = received.headers.get("Content-Encoding") == "gzip"
+        packed = received.headers.get("content-encoding") == "gzip"
         text = (gzip.decompress(received.body) if packed else received.body).decode()
         self.raw += f"{dict(received.headers)}\n{text}"
         lines = text.splitlines()

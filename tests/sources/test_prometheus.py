@@ -33,7 +33,7 @@ class PrometheusFake(HttpFake):
             return self.odd
         asked = {key: value[0] for key, value in parse_qs(received.body.decode()).items()}
         self.queries.append(asked["query"])
-        self.tokens.add(received.headers.get("Authorization", ""))
+        self.tokens.add(received.headers.get("authorization", ""))
         span = int(asked["query"].partition("[")[2].partition("s]")[0])
         errors = asked["query"].startswith("errors")
         if received.path.endswith("query_range"):
