@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable
 async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, seconds: float = 20) -> None:
     """Return as soon as `condition` holds; AssertionError naming `what` if it does not within `seconds`."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
+    deadline, pause = loop.time() + seconds, 0.02
     while True:
         found = condition()
         if await found if inspect.isawaitable(found) else found:
             return
         if loop.time() > deadline:
             raise AssertionError(f"waited {seconds} s in vain for {what}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)
+        # What is slow is asked less often: asking takes time from what is waited for.
+        pause = min(pause * 1.3, 0.25)
