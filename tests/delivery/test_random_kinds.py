@@ -127,7 +127,7 @@ def check_told(chat: Vendor) -> None:
     assert not [each for each, count in Counter(told).items() if count > 1], "told twice in lists"
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     acts=st.lists(st.tuples(ACTS, st.integers(0, 12), st.integers(1, 90)), max_size=14),
     scripts=st.fixed_dictionaries({name: st.lists(OUTCOMES, max_size=12) for name in TRAITS}),
