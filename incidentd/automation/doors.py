@@ -38,6 +38,9 @@ async def client(timeout: timedelta, body: int) -> AsyncIterator[HttpClient]:  #
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
     """What `work` comes to. Raises `StoppedError` if `stop` is set before."""
+    if stop.is_set():
+        work.close()
+        raise StoppedError
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)

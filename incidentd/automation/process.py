@@ -83,6 +83,8 @@ async def run(program: Program, stop: asyncio.Event) -> Ended:
     owner = owner_of(program.user)
     folder = await asyncio.to_thread(_empty_folder, owner)
     try:
+        if stop.is_set():
+            return Ended("stopped")
         return await _supervised(program, owner, folder, stop)
     finally:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
@@ -162,7 +164,6 @@ async def _talk(process: asyncio.subprocess.Process, spec: Mapping[str, Any]) ->
     said = await process.stdout.read(_MOST_ANSWERED)
     while more := await process.stdout.read(_MOST_ANSWERED):
         said = (said + more)[:_MOST_ANSWERED]
-    await process.wait()
     try:
         found = orjson.loads(said)
     except orjson.JSONDecodeError:

@@ -102,8 +102,6 @@ class Supervisor:
         self._watch(time.monotonic() + self._spec["timeout"])
         self._end_all()
         self._drain()
-        # Here and not by the daemon alone, which may be gone.
-        shutil.rmtree(self._spec["folder"], ignore_errors=True)
         return self._report(problem)
 
     def _stopped(self, *_: object) -> None:
@@ -258,7 +256,13 @@ class Supervisor:
 def main() -> None:
     """Do what standard input says."""
     spec = json.loads(sys.stdin.buffer.read())
-    sys.stdout.write(json.dumps(Supervisor(spec).run()))
+    try:
+        sys.stdout.write(json.dumps(Supervisor(spec).run()))
+        # First what came of it: much that a command left behind must not cost its result.
+        sys.stdout.close()
+    finally:
+        # Here and not by the daemon alone, which may be gone.
+        shutil.rmtree(spec["folder"], ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -27,16 +28,18 @@ from incidentd.metrics import Metrics
 from incidentd.store import automation, incidents, silences
 from incidentd.store.engine import Store, StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.workflows.automation_acts import WITHIN, Act, perform
-from incidentd.workflows.automation_course import Claimed, claim, settle
+from incidentd.workflows.automation_audit import begun
+from incidentd.workflows.automation_course import Claimed, claim, settle, still
 from incidentd.workflows.automation_switch import stopped
-from incidentd.workflows.automation_tidy import Look, due, handed_back, tidy
+from incidentd.workflows.automation_tidy import Look, due, handed_back, tidy, unbegun
 from incidentd.workflows.rules import Rules
 
 _AGAIN = frozenset({RunState.FAILED, RunState.TIMED_OUT})
 """What another attempt may mend."""
-_SETTLE_ATTEMPTS = 10
 _RESOLVED = "its incident is resolved"
 _CLOSING = "the daemon is stopping"
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -86,8 +89,11 @@ class Automation:
         self._stopping.set()
         for each in self._running.values():
             self._end(each, _CLOSING)
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=seconds * 0.8)
+        until = self.clock.monotonic() + seconds * 0.8
+        # One that ends may just have begun others, which hand theirs back.
+        while self._tasks and (left := until - self.clock.monotonic()) > 0:
+            if not (await asyncio.wait(set(self._tasks), timeout=left))[0]:
+                break
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -114,6 +120,8 @@ class Automation:
         def write(tx: Tx) -> tuple[list[Claimed], tuple[Change, ...]]:
             said = tidy(tx, rules, look)
             claimed, more = claim(tx, rules, now)
+            for each in claimed:
+                begun(tx, each.run, each.action, self._argv(each), now)
             return claimed, (*said, *more)
 
         await self._end_some()
@@ -125,8 +133,16 @@ class Automation:
         for each in claimed:
             self._start(each)
 
+    def _argv(self, claimed: Claimed) -> list[str]:
+        """What a command that changes something is to run."""
+        if claimed.action.kind is not Kind.COMMAND or not claimed.run.changes:
+            return []
+        return list(self.executors[Kind.COMMAND].plan(claimed.task).data.get("argv", ()))
+
     def _start(self, claimed: Claimed) -> None:
         running = self._running[claimed.run.id] = _Running(claimed)
+        if self._stopping.is_set():  # it began to stop while this was written
+            self._end(running, _CLOSING)
         task = asyncio.create_task(self._run(running), name=f"step {claimed.run.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -165,6 +181,8 @@ class Automation:
         try:
             try:
                 changes, result = await self._done(running)
+            except StoreUnavailableError:  # what came of it is known, and no fault
+                raise
             except Exception as error:  # a fault of ours is a failed step, and somebody must see it
                 log.exception("step_bug", run=claimed.run.id)
                 result = Result(RunState.FAILED, f"a fault in incidentd, see its log: {type(error).__name__}")
@@ -192,6 +210,10 @@ class Automation:
 
     async def _done(self, running: _Running) -> tuple[tuple[Change, ...], Result]:
         claimed = running.claimed
+        if running.why == _CLOSING:  # before anything of it was done
+            now = self.clock.now()
+            await self.store.write(lambda tx: unbegun(tx, claimed, now))
+            return (), Result(RunState.INTERRUPTED, running.why)
         if claimed.action.kind in WITHIN:
             return await self._within(claimed)
         executor = self.executors[claimed.action.kind]
@@ -202,7 +224,7 @@ class Automation:
         if result.state is RunState.STOPPED and running.why:
             result = Result(result.state, running.why, result.output, result.data)
             if running.why == _CLOSING:
-                return await self._handed_back(claimed), replace(result, state=RunState.INTERRUPTED)
+                return await self._handed_back(claimed, result), replace(result, state=RunState.INTERRUPTED)
         return await self._settled(claimed, result), result
 
     async def _tried(self, executor: Executor, running: _Running) -> Result:
@@ -217,28 +239,39 @@ class Automation:
         return result
 
     async def _settled(self, claimed: Claimed, result: Result) -> tuple[Change, ...]:
-        """Write what came of it; more than once if the database is away, for it has been done."""
-        for attempt in range(1, _SETTLE_ATTEMPTS + 1):
-            rules, now = self.rules(), self.clock.now()
+        """Write what came of it."""
+
+        def write(tx: Tx) -> tuple[Change, ...]:
+            return settle(tx, claimed, result, self.rules(), self.clock.now())
+
+        return await self._written(write)
+
+    async def _written(self, work: Callable[[Tx], T]) -> T:
+        """Write what is known now; again and again if the database is away.
+
+        Raises `StoreUnavailableError` once the daemon stops.
+        """
+        while True:
             try:
-                return await self.store.write(lambda tx: settle(tx, claimed, result, rules, now))  # noqa: B023 - runs before the next one
+                return await self.store.write(work)
             except StoreUnavailableError:
-                if attempt == _SETTLE_ATTEMPTS or self._stopping.is_set():
+                if self._stopping.is_set():
                     raise
                 await self.clock.wait(self._stopping, 1)
-        raise AssertionError
 
-    async def _handed_back(self, claimed: Claimed) -> tuple[Change, ...]:
+    async def _handed_back(self, claimed: Claimed, result: Result) -> tuple[Change, ...]:
         rules, now = self.rules(), self.clock.now()
-        return await self.store.write(lambda tx: handed_back(tx, claimed, rules, now))
+        return await self.store.write(lambda tx: handed_back(tx, claimed, result, rules, now))
 
     async def _within(self, claimed: Claimed) -> tuple[tuple[Change, ...], Result]:
-        rules, now, fresh = self.rules(), self.clock.now(), random_id()
-        url = self.config().server.public_url
+        fresh, url = random_id(), self.config().server.public_url
 
         def write(tx: Tx) -> tuple[tuple[Change, ...], Result]:
+            rules, now = self.rules(), self.clock.now()
             [incident] = incidents.by_ids(tx, [claimed.incident.id]) or [claimed.incident]
+            if still(tx, claimed) is None:  # ended by others, or an attempt before was written after all
+                return (), Result(RunState.INTERRUPTED, "no longer this one's to do")
             result = perform(tx, Act(claimed, incident, fresh, url), rules, now)
             return settle(tx, claimed, result, rules, now), result
 
-        return await self.store.write(write)
+        return await self._written(write)

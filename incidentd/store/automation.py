@@ -140,11 +140,12 @@ def lock(tx: Tx) -> None:
         tx.conn.exec_driver_sql(_CLAIMING)
 
 
-def last_begun(tx: Tx, kind: Kind, subject: str) -> datetime | None:
-    """When a run of this subject last began, dry runs left out."""
+def last_begun(tx: Tx, kind: Kind, subject: str, but: int = 0) -> datetime | None:
+    """When a run of this subject other than `but` last began, dry runs left out."""
     query = sa.select(sa.func.max(_r.started_at)).where(
         _r.subject == subject, _r.kind == kind.value, _r.dry_run.is_(sa.false()), _r.started_at.is_not(None)
     )
+    query = query.where(_r.id != but)
     return instant_or_none(tx.conn.execute(query).scalar())
 
 

@@ -87,7 +87,7 @@ def run_json(run: StepRun) -> dict[str, Any]:
         "state": run.state.value,
         "asked_by": run.asked_by or None,
         "approved_by": run.approved_by or None,
-        "data": {name: value for name, value in run.data.items() if name != "offered"},
+        "data": {name: value for name, value in run.data.items() if name != "stood"},
     }
 
 

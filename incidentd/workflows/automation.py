@@ -15,8 +15,8 @@ from incidentd.domain.runbook import Action, Step
 from incidentd.domain.runbook_steps import Progress, StepState
 from incidentd.store import automation, incidents, runbooks
 from incidentd.store.engine import Tx
-from incidentd.workflows.automation_course import cooling, ended, released
-from incidentd.workflows.automation_opening import new_run
+from incidentd.workflows.automation_course import cooling, ended, offer_again, released
+from incidentd.workflows.automation_opening import new_run, tries
 from incidentd.workflows.automation_switch import stopped
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.respond import NotFoundError
@@ -57,14 +57,16 @@ def ask(tx: Tx, wanted: RunAsk, rules: Rules, now: datetime) -> Asked:
     action = _allowed(tx, step, incident, rules)
     live = automation.live_of(tx, incident.id, step.number)
     done = progress.standing(step.number).state is StepState.DONE
+    # The configuration in force counts, not that of when it was put to people.
+    wanted = replace(wanted, dry_run=wanted.dry_run or tries(rules.automation, incident))
     if _standing(live, wanted) or (live is None and done and not wanted.dry_run):
         return Asked(progress, live, ())
     if not wanted.dry_run and (why := cooling(tx, rules.automation, action, now)):
         raise ActionRefusedError(Refusal.COOLDOWN, incident.state, why)
     known = live or _fresh(place, action, rules, now)
     run, entry = _decided(known, wanted, step, two=rules.automation.needs_two(action), now=now)
-    if live is not None and run.dry_run:
-        run = replace(run, data={"offered": True})
+    if live is not None:
+        run = replace(run, data=_stood(live))
     run = replace(run, changes=rules.automation.changes(action))
     if live is None:
         automation.add(tx, [run])
@@ -84,6 +86,14 @@ def _standing(live: StepRun | None, wanted: RunAsk) -> bool:
     return live.state is not RunState.ASKED or (live.asked_by == wanted.actor and not wanted.dry_run)
 
 
+def _stood(live: StepRun) -> dict[str, object]:
+    """What a dry run puts back when it is over."""
+    found = {"state": live.state.value}
+    if live.state is RunState.ASKED:
+        found |= {"by": live.asked_by, "since": live.created_at.isoformat(), "comment": live.comment}
+    return {"stood": found}
+
+
 def _fresh(place: tuple[Incident, Progress, Step], action: Action, rules: Rules, now: datetime) -> StepRun:
     incident, progress, step = place
     planned = Planned(step.number, action, RunState.OFFERED)
@@ -91,7 +101,9 @@ def _fresh(place: tuple[Incident, Progress, Step], action: Action, rules: Rules,
 
 
 def _decided(run: StepRun, wanted: RunAsk, step: Step, *, two: bool, now: datetime) -> tuple[StepRun, Entry]:
-    second, dry = run.state is RunState.ASKED, run.dry_run or wanted.dry_run
+    dry = run.dry_run or wanted.dry_run
+    # Only looking at what it would do is no agreement.
+    second = run.state is RunState.ASKED and not dry
     state = RunState.ASKED if two and not second and not dry else RunState.QUEUED
     check_move(run.state, state)
     run = replace(
@@ -159,6 +171,7 @@ def end(tx: Tx, wanted: RunAsk, rules: Rules, now: datetime) -> Asked:
     else:
         automation.save(tx, ended(live, RunState.WITHDRAWN, why, now))
         released(tx, incident, step.number, why, now)
+        offer_again(tx, live, incident, rules.automation, now)
     ledger = Ledger(rules, now)
     entry = Entry(
         "run_stopped", wanted.actor, f"step {step.number} {why}", {"step": step.number, "run": live.id}

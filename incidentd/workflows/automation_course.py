@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from incidentd.audit.chain import Value
 from incidentd.automation.base import Result, Task
 from incidentd.domain.automation import Policy, RunState, StepRun, check_move, lease_of, subject_of
 from incidentd.domain.incident import OURSELVES, Change, Entry, Incident
@@ -18,7 +17,8 @@ from incidentd.domain.runbook import Action, Step
 from incidentd.domain.runbook_steps import Move, Progress, StepState, entry_of, moved
 from incidentd.store import automation, incidents, runbooks
 from incidentd.store.engine import Tx
-from incidentd.workflows import audit
+from incidentd.workflows.automation_audit import audited
+from incidentd.workflows.automation_opening import tries
 from incidentd.workflows.automation_switch import stopped
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules
@@ -97,10 +97,13 @@ def _begun(
     if incident is None or progress is None or step is None or step.action is None:
         automation.save(tx, ended(run, RunState.WITHDRAWN, "its incident is gone", now))
         return None
-    incident = ledger.changed.get(incident.id, incident)
-    refusal = _refusal(tx, ledger.rules.automation, run, step.action, incident, now)
+    incident, policy = ledger.changed.get(incident.id, incident), ledger.rules.automation
+    # The configuration in force counts, not that of when it was asked for.
+    run = replace(run, dry_run=run.dry_run or tries(policy, incident), changes=policy.changes(step.action))
+    refusal = _refusal(tx, policy, run, step.action, incident, now)
     if refusal:
         automation.save(tx, ended(run, RunState.REFUSED, refusal, now))
+        offer_again(tx, run, incident, policy, now)
         released(tx, incident, run.number, refusal, now)
         text = f"step {run.number} was not run: {refusal}"
         note(ledger, incident, Entry("run_refused", OURSELVES, text, {"step": run.number}), run)
@@ -117,8 +120,6 @@ def _begun(
     )
     automation.save(tx, begun)
     incident = _set_going(tx, ledger, begun, step, incident, progress)
-    if run.changes:
-        audited(tx, begun, now, "runbook.step_begun")
     return Claimed(begun, step, step.action, incident)
 
 
@@ -127,15 +128,17 @@ def _refusal(tx: Tx, policy: Policy, run: StepRun, action: Action, incident: Inc
     if not incident.open and (action.stop_on_resolve or not run.asked_by):
         return "its incident is resolved"
     # A reload may have made a command mutating that was only looking when it was queued.
-    if policy.changes(action) and not run.asked_by:
+    if run.changes and not run.asked_by:
         return "it changes something, and nobody has agreed to it"
-    return policy.refusal(action) or cooling(tx, policy, action, now)
+    if policy.needs_two(action) and not run.dry_run and not run.approved_by:
+        return "two people have to agree to it by now: ask for it again"
+    return policy.refusal(action) or ("" if run.dry_run else cooling(tx, policy, action, now, run.id))
 
 
-def cooling(tx: Tx, policy: Policy, action: Action, now: datetime) -> str:
-    """Why it is too early for another run of the same command; empty if it is not."""
+def cooling(tx: Tx, policy: Policy, action: Action, now: datetime, but: int = 0) -> str:
+    """Why it is too early for another run of the same command than run `but`; empty if it is not."""
     pause = policy.cooldown(action)
-    last = automation.last_begun(tx, action.kind, subject_of(action)) if pause else None
+    last = automation.last_begun(tx, action.kind, subject_of(action), but) if pause else None
     if last is None or now >= last + pause:
         return ""
     return f"{subject_of(action)} ran at {last:%H:%M:%S} UTC and rests until {last + pause:%H:%M:%S}"
@@ -159,8 +162,8 @@ def _set_going(
 def settle(tx: Tx, claimed: Claimed, result: Result, rules: Rules, now: datetime) -> tuple[Change, ...]:
     """Write what came of a run, if it is still the one that was begun."""
     found = incidents.by_ids(tx, [claimed.run.incident_id])
-    run = automation.by_id(tx, claimed.run.id)
-    if run is None or run.state is not RunState.RUNNING or run.generation != claimed.run.generation:
+    run = still(tx, claimed)
+    if run is None:
         return ()
     if not found:
         automation.save(tx, ended(run, result.state, result.summary, now))
@@ -169,10 +172,17 @@ def settle(tx: Tx, claimed: Claimed, result: Result, rules: Rules, now: datetime
     automation.save(tx, replace(done, output=result.output, data=dict(result.data)))
     ledger = Ledger(rules, now)
     told(tx, ledger, claimed, done, result, found[0])
-    audited(tx, done, now, "runbook.step_ended", result)
+    audited(tx, done, now, "runbook.step_ended", result, claimed.action)
     ledger.save(tx)
-    _offer_again(tx, run, now)
+    offer_again(tx, run, found[0], rules.automation, now)
     return tuple(ledger.changes)
+
+
+def still(tx: Tx, claimed: Claimed) -> StepRun | None:
+    """The run, if it is still the one that was begun; locked."""
+    run = automation.by_id(tx, claimed.run.id)
+    mine = run is not None and run.state is RunState.RUNNING and run.generation == claimed.run.generation
+    return run if mine else None
 
 
 def told(tx: Tx, ledger: Ledger, claimed: Claimed, run: StepRun, result: Result, incident: Incident) -> None:
@@ -210,48 +220,28 @@ def note(ledger: Ledger, incident: Incident, entry: Entry, run: StepRun) -> None
     ledger.apply(Change(incident, entry, notice, entry.text))
 
 
-def _offer_again(tx: Tx, run: StepRun, now: datetime) -> None:
-    """A dry run takes nothing away: what was put to people still is."""
-    if run.dry_run and run.data.get("offered"):
-        fresh = StepRun(
-            0,
-            run.incident_id,
-            run.number,
-            run.book,
-            run.kind,
-            run.subject,
-            run.changes,
-            RunState.OFFERED,
-            now,
+def offer_again(tx: Tx, run: StepRun, incident: Incident, policy: Policy, now: datetime) -> None:
+    """A dry run takes nothing away: what was put to people, or waited for a second one, still does."""
+    stood = run.data.get("stood")
+    if not run.dry_run or not isinstance(stood, dict):
+        return
+    if stood["state"] == RunState.OFFERED and not incident.open:
+        return  # offers end with their incident
+    known = (run.incident_id, run.number, run.book, run.kind, run.subject, run.changes)
+    fresh = StepRun(0, *known, RunState.OFFERED, now, tries(policy, incident))
+    if stood["state"] == RunState.ASKED:
+        asked = datetime.fromisoformat(str(stood["since"]))
+        who, why = str(stood["by"]), str(stood["comment"])
+        fresh = replace(
+            fresh,
+            state=RunState.ASKED,
+            created_at=asked,
+            turn_at=now,
+            asked_by=who,
+            comment=why,
+            dry_run=False,
         )
-        automation.add(tx, [fresh])
-
-
-def audited(tx: Tx, run: StepRun, now: datetime, action: str, result: Result | None = None) -> None:
-    """Note in the audit log that a run began, or what came of it."""
-    data: dict[str, Value] = {
-        "run": run.id,
-        "step": run.number,
-        "runbook": run.book,
-        "kind": run.kind.value,
-        "subject": run.subject,
-        "changes": run.changes,
-        "dry_run": run.dry_run,
-        "attempts": run.attempts,
-    }
-    private = {}
-    if run.approved_by:
-        private["approved_by"] = run.approved_by
-    if result is not None:
-        took = now - (run.started_at or now)
-        known = {name: result.data.get(name) for name in ("argv", "exit_code", "signal", "status")}
-        data |= {name: value for name, value in known.items() if value is not None}
-        data |= {
-            "outcome": run.state.value,
-            "milliseconds": round(took.total_seconds() * 1000),
-            "output_sha256": result.sha256,
-        }
-    audit.note(tx, now, run.asked_by or OURSELVES, action, f"incident:{run.incident_id}", data, private)
+    automation.add(tx, [fresh])
 
 
 def released(tx: Tx, incident: Incident, number: int, why: str, now: datetime) -> None:

@@ -37,6 +37,11 @@ def _runs(plans: _Plans, policy: Policy, room: int, now: datetime) -> Iterator[S
             yield new_run(incident, book.hash, each, state, policy, now)
 
 
+def tries(policy: Policy, incident: Incident) -> bool:
+    """True if nothing of this incident may really be run now."""
+    return policy.dry_run or incident.drill is not None
+
+
 def new_run(
     incident: Incident, book: str, planned: Planned, state: RunState, policy: Policy, now: datetime
 ) -> StepRun:
@@ -51,6 +56,6 @@ def new_run(
         changes=policy.changes(planned.action),
         state=state,
         created_at=now,
-        dry_run=policy.dry_run or incident.drill is not None,
+        dry_run=tries(policy, incident),
         turn_at=now if state is RunState.QUEUED else None,
     )

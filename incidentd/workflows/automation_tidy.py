@@ -8,12 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from incidentd.automation.base import Result
+from incidentd.automation.base import Result, one_line
 from incidentd.domain.automation import Policy, RunState, StepRun, check_move
 from incidentd.domain.incident import OURSELVES, Change, Entry, Incident
 from incidentd.store import automation, incidents, runbooks
 from incidentd.store.engine import Tx
-from incidentd.workflows.automation_course import Claimed, audited, chosen, ended, note, released, told
+from incidentd.workflows.automation_audit import audited
+from incidentd.workflows.automation_course import (
+    Claimed,
+    chosen,
+    ended,
+    note,
+    offer_again,
+    released,
+    still,
+    told,
+)
 from incidentd.workflows.automation_switch import stopped
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules
@@ -91,16 +101,19 @@ def _withdraw(tx: Tx, ledger: Ledger, run: StepRun, incident: Incident | None, w
         return
     automation.save(tx, ended(run, RunState.WITHDRAWN, why, ledger.now))
     released(tx, incident, run.number, why, ledger.now)
+    offer_again(tx, run, incident, ledger.rules.automation, ledger.now)
     text = f"step {run.number} will not be run: {why}"
     note(ledger, incident, Entry("run_withdrawn", OURSELVES, text, {"step": run.number, "run": run.id}), run)
 
 
-def _interrupted(tx: Tx, ledger: Ledger, run: StepRun, incident: Incident) -> None:
+def _interrupted(
+    tx: Tx, ledger: Ledger, run: StepRun, incident: Incident, known: Result | None = None
+) -> None:
     step = runbooks.of(tx, [incident.id])[incident.id].step(run.number)
     if step is None or step.action is None:
         automation.save(tx, ended(run, RunState.INTERRUPTED, _LOST, ledger.now))
         return
-    if not run.changes and run.attempts < ATTEMPTS:
+    if not run.changes and run.attempts < ATTEMPTS and run.stop is None:
         check_move(run.state, RunState.QUEUED)
         automation.save(tx, replace(run, state=RunState.QUEUED, lease_until=None))
         text = f"step {run.number} was interrupted: {_LOST}; it only looks, so it begins again"
@@ -108,25 +121,47 @@ def _interrupted(tx: Tx, ledger: Ledger, run: StepRun, incident: Incident) -> No
         return
     words = f"interrupted: {_LOST}"
     words += "; what it had done by then is not known, and it is not repeated" if run.changes else ""
-    result = Result(RunState.INTERRUPTED, words)
+    words = one_line(f"{words}; it was to stop: {run.stop}") if run.stop else words
+    said = known or Result(RunState.INTERRUPTED, words)
+    result = replace(said, state=RunState.INTERRUPTED, summary=words)
     over = ended(run, RunState.INTERRUPTED, words, ledger.now)
+    over = replace(over, output=result.output, data=dict(result.data))
     automation.save(tx, over)
     told(tx, ledger, Claimed(run, step, step.action, incident), over, result, incident)
-    audited(tx, over, ledger.now, "runbook.step_ended", result)
+    audited(tx, over, ledger.now, "runbook.step_ended", result, step.action)
+    offer_again(tx, run, incident, ledger.rules.automation, ledger.now)
 
 
-def handed_back(tx: Tx, claimed: Claimed, rules: Rules, now: datetime) -> tuple[Change, ...]:
-    """A run was broken off because its daemon stops: the same as if that had died, but known at once."""
+def handed_back(tx: Tx, claimed: Claimed, result: Result, rules: Rules, now: datetime) -> tuple[Change, ...]:
+    """A run was broken off because its daemon stops: the same as if that had died, but known at once.
+
+    `result`: what it had said by then.
+    """
     found = incidents.by_ids(tx, [claimed.run.incident_id])
-    run = automation.by_id(tx, claimed.run.id)
-    if (
-        run is None
-        or run.state is not RunState.RUNNING
-        or run.generation != claimed.run.generation
-        or not found
-    ):
+    run = still(tx, claimed)
+    if run is None or not found:
         return ()
     ledger = Ledger(rules, now)
-    _interrupted(tx, ledger, run, found[0])
+    _interrupted(tx, ledger, run, found[0], result)
     ledger.save(tx)
     return tuple(ledger.changes)
+
+
+def unbegun(tx: Tx, claimed: Claimed, now: datetime) -> None:
+    """Nothing of a run was done before its daemon stopped: it waits as before, whatever it changes."""
+    found = incidents.by_ids(tx, [claimed.run.incident_id])
+    run = still(tx, claimed)
+    if run is None:
+        return
+    if run.stop is not None:
+        back = ended(run, RunState.STOPPED, run.stop, now)
+        if found:
+            released(tx, found[0], run.number, run.stop, now)
+    else:
+        check_move(run.state, RunState.QUEUED)
+        back = replace(
+            run, state=RunState.QUEUED, started_at=None, attempts=run.attempts - 1, lease_until=None
+        )
+    automation.save(tx, back)
+    if run.changes:
+        audited(tx, back, now, "runbook.step_ended", Result(back.state, ""), claimed.action)

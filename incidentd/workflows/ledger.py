@@ -118,8 +118,8 @@ class Ledger:
         self.follow_ups.save(tx, self.fresh.keys())
         over = self._over()
         silences.end(tx, over, "its incident is resolved", self.now)
-        if self.rules.automation.enabled:
-            automation.end_offers(tx, over, "its incident is resolved", self.now)
+        # Without automation too: offers may be left from when it was enabled.
+        automation.end_offers(tx, over, "its incident is resolved", self.now)
         proofs.acknowledged(tx, self._who_acknowledged(), self.now)
         audit.incidents_changed(tx, self.entries, {**self.changed, **self.fresh}, self.now)
         ends = [

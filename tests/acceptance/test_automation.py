@@ -128,6 +128,30 @@ async def test_a_dry_run_says_what_would_be_done_and_takes_nothing_away(tmp_path
         assert marks.read_text() == ""
 
 
+async def test_a_dry_configuration_runs_nothing_however_often_it_is_asked_to(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/incidentd.db"
+    async with shop(tmp_path, url, dry_run=True) as (here, _, marks):
+        number = await fire(here)
+        await seen(here, number, "run_tried", 3)
+        for times in (4, 5):
+            await ctl(here, "step", "1", "4", "run")
+            await seen(here, number, "run_tried", times)
+        book = await here.client.get(f"/api/v1/incidents/{number}/runbook")
+        assert (book["steps"][3]["run"]["state"], marks.read_text()) == ("offered", "")
+
+
+async def test_the_audit_log_says_what_is_to_run_before_it_does(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/incidentd.db"
+    async with shop(tmp_path, url) as (here, _, _marks):
+        number = await fire(here)
+        await seen(here, number, "step_done", 3)
+        await ctl(here, "step", "1", "4", "run")
+        await seen(here, number, "step_done", 4)
+        said = (await here.client.get("/api/v1/audit?limit=500"))["items"]
+        [begun] = [each for each in said if "runbook.step_begun" in str(each)]
+        assert "'argv': ['/bin/sh'" in str(begun)
+
+
 async def test_switched_off_nothing_runs_and_asking_says_why(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/incidentd.db"
     async with shop(tmp_path, url, enabled=False) as (here, there, _):
