@@ -6,10 +6,11 @@ Mails yield to pages of the same channel and heed its pauses; a webhook that han
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import EmailMessage
+from typing import Any
 
 import orjson
 import structlog
@@ -46,6 +47,7 @@ _AT_ONCE = 4
 _GONE = {Kind.EMAIL: Verdict.TARGET_GONE, Kind.WEBHOOK: Verdict.DISABLED}
 """What says that an address will never take anything. A 404 of a web server may be a deployment of its."""
 _MAIL = "mail"
+_NOT_WANTED = "not_wanted"
 
 log = structlog.get_logger()
 Send = Callable[[Leased, Subscriber, Links], Awaitable[Outcome]]
@@ -171,6 +173,8 @@ class Telling:
     async def _sent(self, row: Leased, links: Links, send: Send) -> Outcome:
         if row.subscriber is None:
             return Outcome(Verdict.TARGET_GONE, "unsubscribed")
+        if row.payload is not None and not _wanted(row.subscriber, row.payload):
+            return Outcome(Verdict.TARGET_GONE, _NOT_WANTED)
         return await send(row, row.subscriber, links)
 
     def _letter(self, row: Leased, known: Subscriber, links: Links) -> EmailMessage:
@@ -201,8 +205,15 @@ class Telling:
                 _note(tx, row, known, outcome, ending)
 
 
+def _wanted(known: Subscriber, payload: Mapping[str, Any]) -> bool:
+    """It still is to be told of that: since the row was written it may have chosen otherwise, or failed for good."""
+    return known.standing is Standing.ACTIVE and known.wants(payload["concerns"])
+
+
 def _note(tx: Tx, row: Leased, known: Subscriber, outcome: Outcome, ending: Ending) -> None:
     """What came of it decides whether the subscriber is told anything more."""
+    if outcome.code == _NOT_WANTED:
+        return
     gone = outcome.verdict is _GONE[Kind.EMAIL if row.payload is None else known.kind]
     if ending.state == "sent" and known.failures and row.payload is not None:
         subscribers.save(tx, known.reached())

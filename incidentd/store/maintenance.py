@@ -133,6 +133,15 @@ def firing_labels(tx: Tx, incident_ids: Sequence[int]) -> dict[int, list[dict[st
     return found
 
 
+def named_labels(tx: Tx, incident_id: int | None, most: int) -> list[dict[str, str]]:
+    """The labels of an incident's alerts, also of those that ended; None: of all that fire. The newest `most`."""
+    a, o = schema.alerts.c, schema.occurrences.c
+    which = o.ends_at.is_(None) if incident_id is None else o.incident_id == incident_id
+    concerned = a.id.in_(sa.select(o.alert_id).where(which))
+    query = sa.select(a.labels).where(concerned).order_by(a.id.desc()).limit(most)
+    return [loads(text) for text in tx.conn.execute(query).scalars()]
+
+
 def decode(row: Sequence[Any]) -> Stored:
     """A row of the table."""
     number, name, matchers, starts, duration, zone, rrule, comment, by, at, over, cancelled, canceller = row

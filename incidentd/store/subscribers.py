@@ -104,9 +104,11 @@ def forget(tx: Tx, number: int) -> None:
     tx.conn.execute(sa.delete(tables.subscribers).where(_s.id == number))
 
 
-def forget_unconfirmed(tx: Tx, created_before: datetime, batch: int) -> int:
+def forget_unconfirmed(tx: Tx, asked_before: datetime, batch: int) -> int:
     """Delete up to `batch` that were not confirmed in time; how many."""
-    query = sa.select(_s.id).where(_PENDING, _s.created_at < micros(created_before)).limit(batch)
+    at = micros(asked_before)
+    # Nobody is asked before they exist; it is the time of that which has an index.
+    query = sa.select(_s.id).where(_PENDING, _s.created_at < at, _s.asked_at < at).limit(batch)
     gone = tx.conn.execute(query).scalars().all()
     for number in gone:
         forget(tx, number)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,12 +25,14 @@ _SAME: Final = frozenset({"same-origin", "none"})
 
 def client_of(request: web.Request, server: Server) -> str:
     """The client's address: the peer's, or behind trusted proxies the last that they did not add themselves."""
-    peer = request.remote or ""
+    return client_behind(request.remote or "", request.headers.getall("X-Forwarded-For", ()), server)
+
+
+def client_behind(peer: str, forwarded: Iterable[str], server: Server) -> str:
+    """The same by the peer's address and the values of `X-Forwarded-For`."""
     if not server.trusted_proxies or not _trusted(peer, server):
         return peer or UNKNOWN
-    hops = [
-        hop.strip() for value in request.headers.getall("X-Forwarded-For", ()) for hop in value.split(",")
-    ]
+    hops = [hop.strip() for value in forwarded for hop in value.split(",")]
     for hop in reversed(hops[-_MOST_HOPS:]):
         if _address(hop) is None:
             break  # whoever wrote that is no proxy of ours

@@ -14,6 +14,7 @@ from typing import Final
 
 from incidentd.clock import random_id
 from incidentd.public.documents import JSON, Tree
+from incidentd.web.clients import client_behind, local, network_of
 from incidentd.web.desk import Desk
 from incidentd.web.status import answer as answer_of
 
@@ -38,21 +39,31 @@ class Quick:
         self._second: datetime | None = None
         self._date = b""
 
-    def answer(self, data: bytes) -> bytes | None:
-        """The whole answer to `data`, all that came in at once; None: it needs a closer look."""
+    def answer(self, data: bytes, peer: str = "") -> bytes | None:
+        """The whole answer to `data`, all that came in at once from `peer`; None: it needs a closer look."""
         desk = self._desk
         started = desk.context.clock.monotonic()
         if self._tree is not desk.status.quick_tree:
             self._take(desk.status.quick_tree)
         line, found, rest = data.partition(b"\r\n")
         headers = b"\r\n" + rest.lower()
-        if not found or line not in self._plain or not _simple(headers):
+        if not found or line not in self._plain or not _simple(headers) or not self._may(peer, headers):
             return None
         gzip = b"gzip" in _value(headers, b"accept-encoding")
         path, head, tail = (self._packed if gzip else self._plain)[line]
         answer = b"".join([head, self._now(), b"\r\nX-Request-ID: ", random_id().encode(), _END, tail])
         desk.http.answered("GET", path, 200, desk.context.clock.monotonic() - started)
         return answer
+
+    def _may(self, peer: str, headers: bytes) -> bool:
+        """The client does not come too often; one that does is told so the usual way. It is counted here or there."""
+        forwarded = _value(headers, b"x-forwarded-for")
+        if b"\r\nx-forwarded-for" in headers and not forwarded:
+            return False
+        client = client_behind(
+            peer, [forwarded.decode("latin-1")] if forwarded else [], self._desk.context.config.server
+        )
+        return local(client) or not self._desk.rates.wait(network_of(client))
 
     def _now(self) -> bytes:
         now = self._desk.context.clock.now().replace(microsecond=0)

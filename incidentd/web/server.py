@@ -104,12 +104,13 @@ class DeadlineHandler(RequestHandler):
     leans on private names of aiohttp: a test proves at every update that it still works.
     """
 
-    __slots__ = ("_desk", "_header_timer")
+    __slots__ = ("_desk", "_header_timer", "_whole")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the time."""
         super().connection_made(transport)
         self._header_timer: asyncio.TimerHandle | None = None
+        self._whole = False
         self._arm()
 
     def data_received(self, data: bytes) -> None:
@@ -117,6 +118,8 @@ class DeadlineHandler(RequestHandler):
         if self._at_rest and (ready := self._ready(data)) is not None:
             self._send(ready)
             return
+        # Behind a whole request may stand the beginning of the next one, which aiohttp keeps to itself.
+        self._whole = data.endswith(b"\r\n\r\n")
         super().data_received(data)
         if self._messages or self._current_request is not None:
             self._disarm()
@@ -127,7 +130,7 @@ class DeadlineHandler(RequestHandler):
     def _at_rest(self) -> bool:
         """An answer was given, the client keeps the connection, and nothing of another request has come yet."""
         waiter = self._waiter
-        idle = waiter is not None and not waiter.done() and self._header_timer is None
+        idle = self._whole and waiter is not None and not waiter.done() and self._header_timer is None
         # aiohttp's own timer of an idle connection runs from its first answer on.
         return idle and self._keepalive_handle is not None and not (self._force_close or self._close)
 
@@ -137,7 +140,10 @@ class DeadlineHandler(RequestHandler):
         if not isinstance(manager, DeadlineServer) or transport is None or transport.get_write_buffer_size():
             return None
         quick = None if manager.desk.context.stopping.is_set() else manager.quick
-        return None if quick is None else quick.answer(data)
+        if quick is None:
+            return None
+        peer = transport.get_extra_info("peername")
+        return quick.answer(data, str(peer[0] if isinstance(peer, list | tuple) else peer))
 
     def _send(self, answer: bytes) -> None:
         assert self.transport is not None  # noqa: S101 - for the type checker: `_ready` has looked

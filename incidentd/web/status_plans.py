@@ -22,7 +22,7 @@ from incidentd.web.op import Call, Op
 from incidentd.web.problems import Problem, not_found
 from incidentd.web.status_desk import public_code
 from incidentd.workflows import public_maintenance
-from incidentd.workflows.publish_by_hand import checked, clear, override, part_of
+from incidentd.workflows.publish_by_hand import checked, clear, hosts_of, override, part_of
 
 _LISTED = 200
 
@@ -37,7 +37,8 @@ async def schedule(call: Call) -> web.Response:
     """Tell the public of a maintenance to come."""
     context, body = call.desk.context, call.body
     layout, now = context.rules.layout, context.clock.now()
-    forced = checked(layout, [body.title, body.body], force=body.force)
+    hosts = await context.store.read(hosts_of)
+    forced = checked(layout, [body.title, body.body], hosts, force=body.force)
     word = Word(call.identity.actor, body.body, forced)
     try:
         # In a thread: a rule that hardly ever happens is looked for through thousands of years.
@@ -81,7 +82,8 @@ async def move(call: Call) -> web.Response:
     """Take a maintenance on, or end it."""
     context, body, code = call.desk.context, call.body, call.request.match_info["id"]
     layout, now = context.rules.layout, context.clock.now()
-    forced = checked(layout, [body.body], force=body.force)
+    hosts = await context.store.read(hosts_of)
+    forced = checked(layout, [body.body], hosts, force=body.force)
     word = Word(call.identity.actor, body.body, forced, body.series and body.status is Stage.COMPLETED)
     made = await context.store.write(
         lambda tx: public_maintenance.move(

@@ -17,14 +17,17 @@ from incidentd.domain.status_page.publishing import Step
 from incidentd.domain.status_page.words import Phase, State, Status
 from incidentd.store import incidents, public_state, publications
 from incidentd.store.engine import Tx
+from incidentd.store.maintenance import named_labels
 from incidentd.workflows import audit
 from incidentd.workflows.ledger import Ledger
-from incidentd.workflows.publishing import labels_of, write
+from incidentd.workflows.publishing import write
 from incidentd.workflows.respond import NotFoundError
 from incidentd.workflows.rules import Rules
 
 _HOSTS = ("instance", "host", "hostname", "node", "nodename", "pod")
 """Labels whose values name machines."""
+_MOST_ALERTS = 2000
+"""Whose labels one look at a text goes through: it stays short in a storm too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,6 @@ def update(tx: Tx, rules: Rules, known: Publication, words: Words, now: datetime
 
 def postmortem(tx: Tx, rules: Rules, known: Publication, words: Words, now: datetime) -> Done:
     """Tell what it was, once it is over. Raises `StatusRefusedError`."""
-    if not words.body:
-        raise StatusRefusedError("no_text", "a postmortem needs a text")
     return update(tx, rules, known, replace(words, phase=Phase.POSTMORTEM), now)
 
 
@@ -110,16 +111,17 @@ def _done(tx: Tx, rules: Rules, step: Step, words: Words, now: datetime) -> Done
 
 def _linted(tx: Tx, rules: Rules, known: Publication | None, words: Words) -> Words:
     """`words` with what was found in them, if their author insists (`forced` is not empty)."""
-    hosts: list[str] = []
-    if known is not None and known.incident_id is not None:
-        for incident in incidents.by_ids(tx, [known.incident_id]):
-            for labels in labels_of(tx, rules, incident):
-                hosts += [
-                    labels[name].rpartition(":")[0] or labels[name] for name in _HOSTS if labels.get(name)
-                ]
+    hosts = hosts_of(tx, None if known is None else known.incident_id)
     return replace(
         words, forced=checked(rules.layout, [words.title, words.body], hosts, force=bool(words.forced))
     )
+
+
+def hosts_of(tx: Tx, incident_id: int | None = None) -> list[str]:
+    """Machines that the alerts of an incident name, or named before they ended; None: all alerts that fire."""
+    found = named_labels(tx, incident_id, _MOST_ALERTS)
+    hosts = [labels[name] for labels in found for name in _HOSTS if labels.get(name)]
+    return list(dict.fromkeys([host.rpartition(":")[0] or host for host in hosts]))
 
 
 def checked(

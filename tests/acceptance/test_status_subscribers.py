@@ -122,6 +122,19 @@ async def test_a_mailbox_that_does_not_exist_gets_no_more(tmp_path: Path) -> Non
         assert len(here.mails(BOB)) == 1
 
 
+async def test_what_waited_for_a_mailbox_that_failed_is_not_sent_any_more(tmp_path: Path) -> None:
+    async with public(tmp_path) as here:
+        await here.subscribed(BOB)
+        here.world.vendors.mail.script(f"RCPT:{BOB}", "550 5.1.1 no such user")
+        await here.open("API is down", DOWN)
+        await here.open("Blog is down", {"Blog": "major_outage"})
+        await here.leave()
+        await here.leave()
+        (known,) = (await here.world.client.get("/api/v1/status/subscribers"))["items"]
+        assert (known["standing"], known["failures"]) == ("quarantined", 1)
+        assert len(here.mails(BOB)) == 1
+
+
 async def test_the_answer_does_not_tell_who_reads_here_and_one_address_is_asked_seldom(
     tmp_path: Path,
 ) -> None:

@@ -81,6 +81,13 @@ def test_a_persons_own_words_stay_as_they_are() -> None:
     assert seen(facts, MAIN).incidents[0].updates[0].body == "We are on it."
 
 
+def test_imported_history_stays_as_it_was_told() -> None:
+    facts = told({"api": Status.DEGRADED, "kafka": Status.MAJOR}, words="It was slow.")
+    imported = tuple([replace(said, origin="import") for said in facts.updates["inc1"]])
+    facts = replace(facts, updates={"inc1": imported})
+    assert seen(facts, MAIN).incidents[0].updates[0].body == "It was slow."
+
+
 def test_one_without_components_is_on_every_page() -> None:
     for key in keys(LAYOUT):
         assert len(seen(told({}), key).incidents) == 1

@@ -42,6 +42,8 @@ def test_it_is_told_begins_and_completes_by_the_clock() -> None:
 def test_one_that_never_began_was_cancelled() -> None:
     said = move(LAYOUT, PLANNED, Stage.COMPLETED, NOW - HOUR, "u")
     assert said.update.body == "Maintenance of API was cancelled."
+    # Another page, which shows fewer components, writes it again from the same template.
+    assert said.update.origin == "cancelled"
     assert said.maintenance.scheduled_until == PLANNED.scheduled_until
 
 

@@ -197,6 +197,9 @@ def test_what_is_not_in_the_table_is_refused() -> None:
         lambda: by_hand.discard(known, NOW),
         lambda: by_hand.update(LAYOUT, drafted(), Words("a", "u"), NOW),
         lambda: by_hand.update(LAYOUT, known, Words("a", "u", phase=Phase.POSTMORTEM), NOW),
+        lambda: by_hand.update(
+            LAYOUT, replace(known, phase=Phase.RESOLVED), Words("a", "u", phase=Phase.POSTMORTEM), NOW
+        ),
     )
     for wrong in wrongs:
         with pytest.raises(StatusRefusedError):

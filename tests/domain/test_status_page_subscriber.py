@@ -60,6 +60,14 @@ def test_a_question_is_repeated_seldom_and_not_for_who_is_told_already() -> None
     assert bob(standing=Standing.ACTIVE).asked_again(later, None) is None
 
 
+def test_a_stranger_who_asks_for_an_address_alters_nothing_that_its_owner_confirmed() -> None:
+    confirmed = bob(asks=MOST_ASKS, components=("blog",)).confirmed(NOW)
+    again = confirmed.failed(for_good=True).asked_again(NOW + ASK_AGAIN, ("api",))
+    assert again is not None
+    # Questions are counted anew once one was answered.
+    assert (again.asks, again.components) == (1, ("blog",))
+
+
 def test_an_address_that_takes_nothing_is_told_nothing_more_until_it_is_confirmed() -> None:
     known = bob(standing=Standing.ACTIVE)
     assert known.failed(for_good=True).standing is Standing.QUARANTINED

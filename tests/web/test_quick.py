@@ -156,6 +156,28 @@ async def test_the_beginning_of_another_request_is_never_mistaken(line: Line) ->
     line.writer.close()
 
 
+async def test_a_beginning_behind_a_whole_request_is_never_mistaken(line: Line) -> None:
+    await line.ask()
+    line.writer.write(PLAIN + b"GET /api/v2/components.json HTTP/1.1\r\nX: ")
+    assert b'"components"' not in (await line.answer()).body
+    line.writer.write(PLAIN)
+    assert b'"components"' in (await line.answer()).body
+    line.writer.close()
+
+
+async def test_who_comes_too_often_is_left_to_the_usual_way(start: Start) -> None:
+    async with start(server={"public_rate": 1, "trusted_proxies": ["10.0.0.0/8"]}) as daemon:
+        await daemon.get("/api/v2/status.json", None)
+        answers = Quick(daemon.desk)
+        proxied = PLAIN.replace(b"Host: x", b"Host: x\r\nX-Forwarded-For: 192.0.2.8")
+        for request, peer in ((PLAIN, "192.0.2.7"), (proxied, "10.0.0.1")):
+            found = [answers.answer(request, peer) for _ in range(12)]
+            assert [each is not None for each in found] == [True] * 10 + [False] * 2
+        twice = proxied.replace(b"Host", b"X-Forwarded-For: 192.0.2.9\r\nHost")
+        assert answers.answer(twice, "10.0.0.1") is None
+        assert all([answers.answer(PLAIN, "127.0.0.1") for _ in range(12)])
+
+
 async def test_a_change_is_in_the_next_answer(daemon: Daemon, line: Line) -> None:
     await line.ask()
     assert b"All Systems Operational" in (await line.ask()).body

@@ -99,6 +99,28 @@ async def test_what_looks_internal_is_refused_unless_somebody_insists(daemon: Da
     assert (answer.status, bool(made["updates"][0]["forced"])) == (200, True)
 
 
+async def test_machines_are_internal_after_their_alerts_ended_and_without_an_incident(daemon: Daemon) -> None:
+    node = alert("Down", service="search", instance="search-node-7:9100")
+    await daemon.alert(node)
+    plan = {"title": "Work", "body": "We replace search-node-7.", "components": ["Search"], "duration": "1h"}
+    outage = {"title": "search-node-7 is slow"}
+    for path, body in ((PUBLIC, outage), ("/api/v1/status/maintenances", plan)):
+        answer, problem = await daemon.post(path, body)
+        assert (answer.status, problem["reason"]) == (409, "internal_words")
+    made = await published(daemon)
+    await daemon.alert(node | {"status": "resolved", "endsAt": "2026-11-20T17:05:00Z"})
+    answer, problem = await daemon.post(f"{PUBLIC}/{made['id']}/update", {"body": "search-node-7 is back."})
+    assert (answer.status, problem["reason"]) == (409, "internal_words")
+
+
+async def test_a_postmortem_without_words_is_refused(daemon: Daemon) -> None:
+    await daemon.alert(DOWN)
+    made = await published(daemon)
+    await daemon.post(f"{PUBLIC}/{made['id']}/update", {"status": "resolved"})
+    answer, problem = await daemon.post(f"{PUBLIC}/{made['id']}/update", {"status": "postmortem"})
+    assert (answer.status, problem["reason"]) == (409, "no_text")
+
+
 async def test_a_correction_is_another_revision_and_both_are_kept_in_the_chain(daemon: Daemon) -> None:
     await daemon.alert(DOWN)
     made = await published(daemon, body="Serch is down.")

@@ -71,7 +71,8 @@ def _maintenance(own: Layout, known: Maintenance) -> Maintenance:
 
 def _update(own: Layout, said: Update, hidden: Mapping[str, Part], started_at: datetime) -> Update:
     wider = any([each.component in hidden for each in said.affected])
-    if not (wider and said.origin):
+    # What was taken over from another page has no template, as a person's own words have none.
+    if not (wider and said.origin in own.texts):
         return said
     effects = own.known({each.component: each.new for each in said.affected})
     return replace(said, body=own.text(said.origin, effects, started_at, {}))

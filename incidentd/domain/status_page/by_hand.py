@@ -99,6 +99,8 @@ def update(
         raise StatusRefusedError(
             "wrong_state", f"{known.code} is {known.phase}: {phase} is not possible; accepted: {allowed}"
         )
+    if phase is Phase.POSTMORTEM and not words.body:
+        raise StatusRefusedError("no_text", "a postmortem needs a text: there is no template for it")
     effects = {**known.effects, **words.effects}
     if phase.over:
         effects = dict.fromkeys(effects, Status.OPERATIONAL)

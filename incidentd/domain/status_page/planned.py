@@ -70,9 +70,11 @@ def move(
     if known.started_at is not None and stage is Stage.COMPLETED and now > known.scheduled_for:
         after = replace(after, scheduled_until=now)
     cancelled = known.stage is Stage.SCHEDULED and stage is Stage.COMPLETED
-    text = word.body or _text(layout, known, "cancelled" if cancelled else stage.value)
+    key = "cancelled" if cancelled else stage.value
+    text = word.body or _text(layout, known, key)
     ended = stage is Stage.COMPLETED and now < known.scheduled_until
-    return Said(after, _update(after, known.stage, text, now, code, word), ended)
+    said = _update(after, known.stage, text, now, code, word)
+    return Said(after, replace(said, origin="" if word.body else key), ended)
 
 
 def due(known: Maintenance, now: datetime) -> Stage | None:

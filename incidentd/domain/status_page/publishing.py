@@ -12,6 +12,8 @@ from incidentd.domain.status_page.facts import BY_RULE, Affected, Publication, U
 from incidentd.domain.status_page.layout import Layout
 from incidentd.domain.status_page.words import Level, Phase, Policy, State, Status, highest
 
+_UPDATE = "incidentctl status update"
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -77,9 +79,14 @@ def follow(layout: Layout, known: Publication | None, seen: Seen, now: datetime,
         return None if seen.open else Step(ended, "status_over", "")
     if known.state is State.DRAFT:
         return _redraft(layout, known, seen, now, code)
-    if seen.flapping:
+    if seen.flapping and not _quiet(known):
         return None  # its comings and goings are no news for the public: a person says what is to be said
     return _moved(layout, known, seen, now, code) if seen.open else _ended(layout, known, now, code)
+
+
+def _quiet(known: Publication) -> bool:
+    """The public reads that it is over, or will by the clock: not true any more once it fires, however it flaps."""
+    return known.phase.over or known.settle_at is not None
 
 
 def _over_for_good(layout: Layout, known: Publication, now: datetime) -> bool:
@@ -121,18 +128,34 @@ def _draft(layout: Layout, seen: Seen, now: datetime, code: str) -> Step | None:
 
 
 def _redraft(layout: Layout, draft: Publication, seen: Seen, now: datetime, code: str) -> Step | None:
-    if not seen.open or seen.quiet:
-        gone = replace(draft, state=State.DISCARDED, phase=Phase.RESOLVED, updated_at=now)
+    # What the clock would publish is not to be told any more; what waits for a person is theirs.
+    idle = seen.policy is Policy.NEVER and draft.publish_at is not None
+    if not seen.open or seen.quiet or idle:
+        gone = replace(
+            draft,
+            state=State.DISCARDED,
+            phase=Phase.RESOLVED,
+            updated_at=now,
+            publish_at=None,
+            remind_at=None,
+        )
         return Step(gone, "status_discarded", f"status page: draft {draft.code} is not needed any more")
-    if seen.effects == draft.baseline or seen.policy is Policy.NEVER:
+    if seen.policy is Policy.NEVER:
+        return None  # a person has it before them, and decides
+    policies = [seen.policy] if draft.draft_text is None else [seen.policy, draft.policy]
+    policy = min(policies, key=lambda p: p.rank)  # words that a runbook proposes wait for a person
+    if seen.effects == draft.baseline and policy is draft.policy:
         return None
     title = layout.text("title", seen.effects, draft.started_at, seen.words or {})
     impact = highest([draft.impact, _impact(layout, seen.effects)])
     effects = seen.effects
     after = replace(draft, effects=effects, baseline=effects, impact=impact, updated_at=now, title=title)
-    if seen.policy is Policy.AUTO:
-        return published(layout, replace(after, policy=seen.policy), now, code)
-    if seen.severity is Severity.CRITICAL and draft.remind_at is None and draft.policy is Policy.APPROVE:
+    # Once a component has to be approved, no clock publishes the others with it.
+    at = (draft.publish_at or now + layout.delay) if policy is Policy.DELAYED else None
+    after = replace(after, policy=policy, publish_at=at)
+    if policy is Policy.AUTO:
+        return published(layout, after, now, code)
+    if seen.severity is Severity.CRITICAL and draft.remind_at is None and policy is Policy.APPROVE:
         after = replace(after, remind_at=now + layout.remind_after)
     return Step(after, "status_draft", f'status page: draft {draft.code} is now "{title}"', tell=True)
 
@@ -151,39 +174,43 @@ def _moved(layout: Layout, known: Publication, seen: Seen, now: datetime, code: 
     """Its incident is open."""
     if known.by_hand:
         return None
-    if known.phase.over or known.settle_at is not None:
-        after = replace(
-            known,
-            phase=Phase.IDENTIFIED,
-            effects=dict(seen.effects) or known.effects,
-            baseline=seen.effects,
-            impact=highest([known.impact, _impact(layout, seen.effects)]),
-            resolved_at=None,
-            settle_at=None,
-            updated_at=now,
-        )
-        update = _said(layout, known, after, "stale" if known.stale else "identified", now, code)
-        return Step(after, "status_updated", f'status page: "{known.title}" is back', update, tell=True)
-    if seen.effects == known.baseline:
-        return None
-    return _changed(layout, known, seen, now, code)
+    # What a person has published they have approved; of other components the policy of each decides.
+    told = _by_rule(layout, seen.severity) | known.effects.keys()
+    effects = {key: status for key, status in seen.effects.items() if key in told}
+    if not _quiet(known) or (seen.effects and not effects):
+        return None if seen.effects == known.baseline else _changed(layout, known, seen, now, code)
+    after = replace(
+        known,
+        phase=Phase.IDENTIFIED,
+        effects=effects or known.effects,
+        baseline=seen.effects,
+        impact=highest([known.impact, _impact(layout, effects)]),
+        resolved_at=None,
+        settle_at=None,
+        updated_at=now,
+    )
+    update = _said(layout, known, after, "stale" if known.stale else "identified", now, code)
+    more = f", and it does not tell all of it; {_UPDATE} {known.code}" if effects != seen.effects else ""
+    return Step(after, "status_updated", f'status page: "{known.title}" is back{more}', update, tell=True)
+
+
+def _by_rule(layout: Layout, severity: Severity) -> set[str]:
+    """Components that the public is told of without a person's word, at this severity."""
+    return {part.id for part in layout.parts if part.policy(severity) in {Policy.AUTO, Policy.DELAYED}}
 
 
 def _changed(layout: Layout, known: Publication, seen: Seen, now: datetime, code: str) -> Step:
     """The incident means something else for the components than before."""
+    # What a person has lowered or raised stays as it is.
     own = {
-        part.id
-        for part in layout.parts
-        if part.policy(seen.severity) in {Policy.AUTO, Policy.DELAYED}
-        # What a person has lowered or raised stays as it is.
-        and known.effects.get(part.id) == known.baseline.get(part.id)
+        key for key in _by_rule(layout, seen.severity) if known.effects.get(key) == known.baseline.get(key)
     }
     effects = dict(known.effects)
     for key in own & (seen.effects.keys() | known.baseline.keys()):
         effects[key] = seen.effects.get(key, Status.OPERATIONAL)
     after = replace(known, baseline=seen.effects)
     if effects == known.effects:
-        said = f'status page: "{known.title}" does not tell all of it any more; incidentctl status update {known.code}'
+        said = f'status page: "{known.title}" does not tell all of it any more; {_UPDATE} {known.code}'
         return Step(after, "status_behind", said, tell=True)
     impact = highest([known.impact, _impact(layout, effects)])
     after = replace(after, effects=effects, impact=impact, updated_at=now)

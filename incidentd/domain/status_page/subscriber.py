@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 CONFIRM_WITHIN = timedelta(days=2)
-"""Who has not confirmed by then is forgotten."""
+"""Who has not confirmed that long after the last question is forgotten."""
 ASK_AGAIN = timedelta(minutes=10)
 """One address is asked to confirm at most that often."""
 MOST_ASKS = 3
-"""And so many times, until it is forgotten."""
+"""And so many times, until it is confirmed or forgotten."""
 MOST_FAILURES = 10
 """Notices in a row that could not be delivered: then no more are tried."""
 _CODE = 12
@@ -95,11 +95,15 @@ class Subscriber:
         """The same after another request for an address that is known; None if it is not asked again now."""
         if self.standing is Standing.ACTIVE or now - self.asked_at < ASK_AGAIN or self.asks >= MOST_ASKS:
             return None
-        return replace(self, asked_at=now, asks=self.asks + 1, components=components)
+        # Anybody can ask for any address: what its owner has confirmed is theirs to change.
+        wanted = components if self.confirmed_at is None else self.components
+        return replace(self, asked_at=now, asks=self.asks + 1, components=wanted)
 
     def confirmed(self, now: datetime) -> Subscriber:
         """The same, told from now on."""
-        return replace(self, standing=Standing.ACTIVE, confirmed_at=self.confirmed_at or now, failures=0)
+        return replace(
+            self, standing=Standing.ACTIVE, confirmed_at=self.confirmed_at or now, failures=0, asks=0
+        )
 
     def without(self, component: str, known: Sequence[str]) -> Subscriber | None:
         """The same, not told of `component` any more; None if nothing is left. `known`: all there are."""
