@@ -25,7 +25,8 @@ RUN groupadd --gid 10001 incidentd \
  && install -d -o incidentd -g incidentd -m 0750 /data
 COPY --from=build /opt/incidentd /opt/incidentd
 COPY config/docker.yaml /etc/incidentd/incidentd.yaml
-COPY runbooks/ /etc/incidentd/runbooks/
+# Not below /etc/incidentd: a folder of configuration that is mounted there would hide them.
+COPY runbooks/ /usr/share/incidentd/runbooks/
 # Runs with a read-only root filesystem: only /data, and /tmp when it is given, are written to.
 ENV PATH=/opt/incidentd/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

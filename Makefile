@@ -51,8 +51,8 @@ lock: $(VENV)/.stamp-venv  ## write the lock files anew from pyproject.toml (UPG
 	@test -x $(BIN)/uv || command -v uv >/dev/null || $(PIP) install 'uv>=0.13,<0.14'
 	@uv=$(BIN)/uv; test -x "$$uv" || uv=$$(command -v uv); \
 	echo "locking"; \
-	$(UV_COMPILE) pyproject.toml --extra postgres --extra apprise --extra oidc --extra test --extra lint --group build -o requirements-dev.lock && \
-	$(UV_COMPILE) pyproject.toml --extra postgres --extra oidc -c requirements-dev.lock -o requirements.lock && \
+	$(UV_COMPILE) pyproject.toml --extra postgres --extra apprise --extra oidc --extra otel --extra sentry --extra test --extra lint --group build -o requirements-dev.lock && \
+	$(UV_COMPILE) pyproject.toml --extra postgres --extra oidc --extra otel --extra sentry -c requirements-dev.lock -o requirements.lock && \
 	$(UV_COMPILE) --group build -c requirements-dev.lock -o requirements-build.lock
 
 sbom: $(VENV)/.stamp-run  ## write dist/sbom.cdx.json: what an install takes, with hashes (CycloneDX)

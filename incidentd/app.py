@@ -180,7 +180,7 @@ class Daemon:
 
     def _build_intake(self) -> None:
         rules = rules_of(self.config, self._outlets.targets, self.library.shelf)
-        self.outcomes = Outcomes(self.metrics)
+        self.outcomes = Outcomes(self.metrics, sorted(rules.blame.environments))
         self.intake = GroupCommit(
             self.store,
             self.clock,

@@ -24,16 +24,19 @@ _MOST: Final = 64 * 1024
 """Characters of one text that are kept: whole bodies have no place in a log."""
 _LONGEST_INTEGER: Final = 2**63
 _SHORT_LOCAL: Final = 3
-_SHORTEST_PHONE: Final = 12
+_SHORTEST_PHONE: Final = 11
 
-_SECRET_KEYS: Final = re.compile(
-    r"(?i)(authorization|cookie|password|passwd|passphrase|secret|token|routing[_-]?key|api[_-]?key|private[_-]?key"
-    r"|credential|\bdsn\b)"
-)
-_PHONE_KEYS: Final = re.compile(r"(?i)(?:^|[_-])(phone|mobile|msisdn|tel|telephone|sms|cell)(?:$|[_-])")
 _NAMES: Final = (
-    r"authorization|cookie|password|passwd|passphrase|secret|token|routing[_-]?key|api[_-]?key|private[_-]?key"
-    r"|credentials?|signature|\bdsn|\bsig|\bpwd"
+    r"authorization|cookie|password|passwd|passphrase|secret|token|(?:routing|api|private|account)[ _-]?key"
+    r"|access[_-]?key(?:[_-]?id)?|session[_-]?id|credentials?|signature|pwd|(?<![a-z])dsn"
+)
+_SECRET_KEYS: Final = re.compile(rf"(?i)(?:{_NAMES})")
+_PHONE_KEYS: Final = re.compile(
+    r"(?i)phone|msisdn|(?:^|[_-])(?:mobile|tel|sms|cell)(?:$|[_-]|(?-i:[A-Z]))|(?-i:Mobile|Sms|Tel)(?:$|[_-])"
+)
+# What follows a name and a colon where that is said of a setting, and is no value of it.
+_SAID: Final = (
+    r"(?:is|are|was|must|has|have|may|needs?|not|no|an?|the|unknown|missing|expected|only|cannot|does)"
 )
 # Groups that begin with "keep" stay, the rest of a match is masked.
 _SECRETS: Final = re.compile(
@@ -46,11 +49,16 @@ _SECRETS: Final = re.compile(
     r"|(?P<keep4>https?://[\w.-]{1,200}\.webhook\.office\.com/)\S+"
     r"|(?P<keep5>/(?:ack|calendars|heartbeats?/ping)/)[\w.~%=+-]{8,}"
     r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
-    rf"|(?P<keep6>(?:{_NAMES})(?:[\"']?\s?[:=]\s?[\"']|=))(?!\[secret\])[^\s\"'&,;)}}\]]+"
-    r"|(?P<keep7>\b(?:x-[a-z-]{0,20}(?:key|token)|authorization|(?:set-)?cookie|private-token):\s?)"
+    r"|\bSG\.[\w-]{8,}\.[\w-]{8,}|\bAIza[\w-]{16,}"
+    r"|(?P<keep6>\b(?:x-[a-z-]{0,20}(?:key|token)|authorization|(?:set-)?cookie|private-token):\s?)"
     r"(?!\[secret\])[^\r\n]+"
+    # Quoted: up to the quote, blanks too; JSON within JSON has a backslash before each. Else: one word.
+    rf"|(?P<keep7>(?:{_NAMES}|(?<![a-z])sig)\\{{0,8}}[\"']?\s?[:=]\s{{0,2}}(?:b?\\{{0,8}}[\"'])?)(?!\[secret\])"
+    r"(?:(?<=\\[\"'])[^\"'\\\r\n]+|(?<!\\)(?<=\")(?:[^\"\\\r\n]|\\+[^\\\r\n])+|(?<!\\)(?<=')(?:[^'\\\r\n]|\\+[^\\\r\n])+"
+    rf"|(?<![\"'])(?!b?\\*[\"']|\{{\w{{1,20}}:|{_SAID}\s)(?:(?:bearer|basic)\s{{1,4}})?[^\s\"'&,;)}}\]]+)"
     # The name and password of an address; passwords may hold what an address should not.
     r"|(?<=://)[^\s@/?#:\"']{0,512}:[^\s\"'<>]{0,512}@|(?<=://)[^\s@/?#:\"'<>]{1,512}@"
+    r"|(?<=://)[^\s@/?#:\"']{0,512}:(?!\d{1,5}(?:[\s,;)\"']|$))[^\r\n@/<>]{1,128}@"
 )
 # One of these, in small letters, is in everything that the above can match: most texts need no second look.
 _HINTS: Final = (
@@ -69,13 +77,17 @@ _HINTS: Final = (
         "glsa_",
         "sk_live_",
     ),
-    *("akia", "eyj", "/ack/", "/calendars/", "/ping/", "-----begin"),
+    *("akia", "eyj", "/ack/", "/calendars/", "/ping/", "-----begin", "sg.", "aiza", "session"),
 )
 _BOT_TOKENS: Final = re.compile(r"\b\d{8,10}:[\w-]{35}\b")
-_PHONES: Final = re.compile(r"(?<![\w+.])(?:\+|00)[1-9](?:[\s().\/-]{0,2}\d){6,14}(?!\w)")
-_LOCAL_PHONES: Final = re.compile(r"(?<![\w.+:/-])\(?[2-9]\d{2}\)?[-. ][2-9]\d{2}[-. ]\d{4}(?![\w-])")
+_PHONES: Final = re.compile(r"(?<![\w+.])(?:\+|%2[Bb]|00)[1-9](?:(?:%20|[\s().\/-]){0,2}\d){6,14}(?!\w)")
+_LOCAL_PHONES: Final = re.compile(
+    r"(?<![\w.+:/-])(?:\(?[2-9]\d{2}\)?[-. ][2-9]\d{2}[-. ]\d{4}"
+    r"|8[ -]?\(\d{3}\)[ -]?\d{3}[ -]?\d{2}[ -]?\d{2}"
+    r"|\(?0[1-9]\d{1,3}\)?(?: ?[ /] ?\d(?: ?\d){5,8}|-\d{6,9}))(?![\w-])"
+)
 _AT: Final = re.compile(r"@|%40")
-_LOCAL: Final = re.compile(r"[\w.+~&*!#$%^{}|=?/'`-]+")
+_LOCAL: Final = re.compile(r"\"[^\"\r\n]{1,64}\"|[\w.+~&*!#$%^{}|=?/'`-]+")
 _IN_FRONT: Final = "'`=/|{?&*"
 _DOMAIN: Final = re.compile(r"[\w-]+(?:\.[\w-]+)*|\[[0-9A-Fa-f:.]{2,60}\]")
 
@@ -146,7 +158,7 @@ def mask_text(text: str) -> str:
     text = mask_secrets(text)
     if "@" in text or "%40" in text:
         text = _mask_mails(text)
-    if "+" in text or "00" in text:
+    if "+" in text or "00" in text or "%2" in text:
         text = _PHONES.sub(_masked_phone, text)
     return _LOCAL_PHONES.sub(_masked_phone, text) if len(text) >= _SHORTEST_PHONE else text
 
@@ -176,7 +188,7 @@ def _mask_mails(text: str) -> str:
         found, domain = _LOCAL.match(before[::-1]), _DOMAIN.match(text, at.end())
         if found is not None and domain is not None and not before.endswith(MASK):
             local = before[len(before) - found.end() :].lstrip(_IN_FRONT)
-            shown = local[0] if len(local) >= _SHORT_LOCAL else ""
+            shown = local.lstrip('"')[0] if len(local) >= _SHORT_LOCAL else ""
             before = f"{before[: len(before) - len(local)]}{shown}***"
         done += [before, at[0]]
         rest = at.end()
@@ -184,7 +196,8 @@ def _mask_mails(text: str) -> str:
 
 
 def _masked_phone(match: re.Match[str]) -> str:
-    return _short_phone(match[0])
+    encoded = match[0].replace("%20", " ")
+    return _short_phone(f"+{encoded[3:]}" if encoded.startswith("%2") else encoded)
 
 
 def _short_phone(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import string
 import time
 import timeit
@@ -52,6 +53,18 @@ def told(draw: st.DrawFn) -> tuple[str, str]:
         f"Cookie: session={word}",
         f"-----BEGIN PRIVATE KEY-----\n{word}\n-----END PRIVATE KEY-----",
         f"eyJ{word}.{word}.{word}",
+        f"SG.{word}.{word}",
+        f"AIza{word}",
+        f"AccountKey={word}==;",
+        f"password: {word}",
+        f"password = {word}",
+        f"token: Bearer {word}",
+        f'body {{\\"password\\":\\"{word}\\"}}',
+        f"PASSWORD='it is {word}'",
+        f'DB_PWD="a \\" {word}"',
+        f"password=b'{word}'",
+        f"postgresql://daemon:pa ss {word}@db/x",
+        f"postgresql://daemon:it's{word}@db/x",
     ]
     secret = draw(st.sampled_from(forms))
     return draw(AROUND) + draw(GAP) + " " + secret + " " + draw(GAP) + draw(AROUND), word
@@ -83,7 +96,24 @@ def test_a_phone_number_keeps_two_digits_at_each_end(before: str, form: str, dig
     assert mask_text("(555) 234-5678") == "55***78"
 
 
-@given(st.sampled_from(["phone", "mobile_number", "sms", "contact-phone"]), DIGITS)
+@pytest.mark.parametrize(
+    "number", ["0171 2345678", "0171-2345678", "(030) 1234567", "8 (999) 123-45-67", "%2B491701234512"]
+)
+def test_numbers_as_people_write_them_at_home_are_masked(number: str) -> None:
+    masked = mask_text(f"call {number}, please")
+    assert re.fullmatch(r"call \+?\d\d\*\*\*\d\d, please", masked)
+
+
+def test_a_quoted_name_in_an_address_is_masked_whole() -> None:
+    assert mask_text('from "john doe"@example.com') == "from j***@example.com"
+
+
+@pytest.mark.parametrize("key", ["pwd", "smtp_pwd", "signature", "session_id", "sessionId", "access_key_id"])
+def test_names_of_secrets_hide_their_values(key: str) -> None:
+    assert mask({key: "canary"}) == {key: MASK}
+
+
+@given(st.sampled_from(["phone", "mobile_number", "sms", "contact-phone", "phoneNumber", "smsTo"]), DIGITS)
 def test_a_phone_number_under_its_name_needs_no_form(key: str, digits: str) -> None:
     for value in (digits, int(f"9{digits}")):
         assert digits not in json.dumps(mask({key: value}))
@@ -199,6 +229,9 @@ def test_configured_secrets_are_known_by_their_text_percent_encoded_too() -> Non
         "took 0.0012345678 s at 10.0.0.1:8650, INC-12",
         "fingerprint 5f9c1f1c6e0c3b0a, request 50a735c629f46fa0dc79625fa624ce38",
         "@dataclass",
+        "auth.tokens.0.token: {file: /run/secrets/alertmanager}",
+        "http://host:8650 and bob",
+        "on 2026-11-20 at 20:40, 05-11-2026, 05/11/2026",
     ],
 )
 def test_what_is_no_secret_stays_readable(text: str) -> None:
@@ -210,6 +243,11 @@ HOSTILE = [
     "%40",
     "://a:",
     "token=",
+    "token: ",
+    "password='",
+    'token=\\"',
+    '"',
+    "0171 ",
     "+1 ",
     "a@",
     "eyJ",

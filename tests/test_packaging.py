@@ -102,6 +102,12 @@ def test_every_dependency_is_locked(project: dict[str, Any]) -> None:
     assert [name for name in names if not re.search(rf"^{name}==", text, flags=re.MULTILINE)] == []
 
 
+def test_the_image_has_every_extra_that_its_configuration_may_switch_on() -> None:
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    [line] = [each for each in lines if "-o requirements.lock" in each]
+    assert {"postgres", "oidc", "otel", "sentry"} <= set(re.findall(r"--extra (\w+)", line))
+
+
 def test_the_image_runs_as_a_numbered_user_that_is_not_root(instructions: list[tuple[str, str]]) -> None:
     *_, user = arguments(last_stage(instructions), "USER")
     assert int(user.split(":")[0]) >= 10_000

@@ -73,10 +73,12 @@ class Blame:
             and outage.service == deployment.service
             and outage.severity in self.severities
             and outage.environment in {"", deployment.environment}
-            and deployment.started_at
-            <= outage.opened_at
-            <= (deployment.finished_at or deployment.started_at) + self.window
+            and deployment.started_at <= outage.opened_at <= self.until(deployment)
         )
+
+    def until(self, deployment: Deployment) -> datetime:
+        """The last instant at which an incident may open for which `deployment` is blamed."""
+        return (deployment.finished_at or deployment.started_at) + self.window
 
 
 def own_word(deployment: Deployment) -> FailureType | None:

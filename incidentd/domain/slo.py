@@ -25,6 +25,11 @@ WINDOWS: Final[Mapping[str, timedelta]] = {
     "3d": timedelta(days=3),
 }
 """Spans over which the speed of spending is looked at."""
+RAISED: Final = "severity_raised"
+OVER: Final = "resolved"
+AGAIN: Final = "reopened"
+TURNS: Final = (RAISED, OVER, AGAIN)
+"""Kinds of entries in a timeline between which an incident is equally bad."""
 SHOWN: Final = ("1h", "6h", "3d")
 POINTS: Final = 60
 """Of a burn-down."""
@@ -77,13 +82,25 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """A time of trouble: one incident of a service."""
+    """A time of trouble of a service: one incident, or the part of it in which it was as bad as that."""
 
     incident: int
     severity: Severity
     started_at: datetime
     ended_at: datetime | None
     """None: it lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An entry of an incident's timeline at which a part of it ends."""
+
+    kind: str
+    """One of `TURNS`."""
+    at: datetime
+    before: Severity | None = None
+    after: Severity | None = None
+    """Both are known where the severity was raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +161,26 @@ class Standing:
     """Instants, and the share of the budget left then, of those that stand in the window now."""
 
 
+def parts(whole: Spell, turns: Sequence[Turn]) -> list[Spell]:
+    """`whole`, of its last severity, as times of one severity each, without those in which it was over.
+
+    `turns` in order. Looked at from the end, for that is where the severity is known.
+    """
+    found, severity, end = [], whole.severity, whole.ended_at
+    last = len(turns) - 1
+    for place, turn in reversed(list(enumerate(turns))):
+        if turn.kind == OVER:
+            # The last end is the source's own; it is earlier than what we wrote of it.
+            end = whole.ended_at if place == last and whole.ended_at is not None else turn.at
+            continue
+        severity = turn.after or severity
+        at = turn.at if end is None else min(turn.at, end)
+        found.append(Spell(whole.incident, severity, at, end))
+        severity, end = turn.before or severity, at
+    found.append(Spell(whole.incident, severity, whole.started_at, end))
+    return found[::-1]
+
+
 def counted(objective: Objective, spells: Iterable[Spell]) -> list[Spell]:
     """The spells that are time without service, in the order they began."""
     found = [spell for spell in spells if spell.severity in objective.severities]
@@ -174,7 +211,10 @@ def debits(objective: Objective, spells: Iterable[Spell], now: datetime) -> list
     """What each incident took from the budget of the window up to `now`; none without a share."""
     budget = (objective.window * objective.allowed).total_seconds()
     charged = shares(counted(objective, spells), now - objective.window, now)
-    return [Debit(i, took.total_seconds(), took.total_seconds() / budget) for i, took in charged if took]
+    took: dict[int, float] = {}
+    for incident, span in charged:
+        took[incident] = took.get(incident, 0.0) + span.total_seconds()
+    return [Debit(incident, seconds, seconds / budget) for incident, seconds in took.items() if seconds]
 
 
 def ratios(objective: Objective, spells: Iterable[Spell], now: datetime) -> Ratios:

@@ -29,7 +29,6 @@ _GITLAB: Final[Mapping[str, str | None]] = {
     "blocked": None,
     "success": "success",
     "failed": "failure",
-    "canceled": "failure",
 }
 _GITLAB_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:[+-]\d{4}|UTC)")
 
@@ -91,6 +90,7 @@ def _github(event: Mapping[str, Any], service: str | None) -> Told:
 def _gitlab(event: Mapping[str, Any], service: str | None) -> Told:
     state, project = str(event.get("status")), _object(event.get("project"))
     if state not in _GITLAB:
+        # `canceled` and `skipped` changed nothing, so nothing failed.
         return Told(b"", ignored=f"status {state}")
     ended, at = _GITLAB[state], _gitlab_time(event.get("status_changed_at"))
     path = _text(project.get("path_with_namespace"))

@@ -15,8 +15,8 @@ from incidentd.domain.notification import DeliveryClass
 from incidentd.domain.runbook_figures import Steps, Worked
 from incidentd.domain.runbook_steps import StepState
 from incidentd.domain.severity import Severity
+from incidentd.domain.slo import OVER, RAISED, TURNS, Spell, Turn, parts
 from incidentd.domain.slo import SOURCE as OBJECTIVES
-from incidentd.domain.slo import Spell
 from incidentd.domain.toil import Paged
 from incidentd.store import schema
 from incidentd.store.codec import instant, instant_or_none, loads, micros
@@ -32,11 +32,15 @@ _COUNTED = sa.and_(_i.drill.is_(None), _i.source != OBJECTIVES)
 _REAL = sa.and_(_i.drill.is_(None), _i.source.not_in((OURSELVES, OBJECTIVES)))
 
 
-def outages(tx: Tx, since: datetime, services: Collection[str] | None = None) -> list[Outage]:
-    """Incidents that opened at `since` or later, of these services or of all that have one."""
+def outages(
+    tx: Tx, since: datetime, services: Collection[str] | None = None, until: datetime | None = None
+) -> list[Outage]:
+    """Incidents that opened at `since` or later and not after `until`, of these services or of all that have one."""
     query = sa.select(schema.incidents).where(_REAL, _i.opened_at >= micros(since), _i.service != "")
     if services is not None:
         query = query.where(_i.service.in_(sorted(services)))
+    if until is not None:
+        query = query.where(_i.opened_at <= micros(until))
     return [
         Outage(
             row.id,
@@ -148,16 +152,33 @@ def linked(tx: Tx, incidents: Sequence[int], source: str, deployment: str) -> se
 
 
 def spells(tx: Tx, since: datetime, service: str) -> list[Spell]:
-    """Times of trouble of a service that lasted to `since` or longer, in the order they began."""
-    query = sa.select(schema.incidents).where(
-        _REAL,
-        _i.service == service,
-        sa.or_(_i.resolved_at.is_(None), _i.resolved_at >= micros(since)),
+    """Times of trouble of a service, each of one severity, of incidents that lasted to `since` or longer."""
+    wanted = sa.and_(
+        _REAL, _i.service == service, sa.or_(_i.resolved_at.is_(None), _i.resolved_at >= micros(since))
     )
-    return [
-        Spell(row.id, Severity(row.severity), instant(row.started_at), _end(row))
-        for row in tx.conn.execute(query.order_by(_i.started_at, _i.id))
-    ]
+    columns = (_i.id, _i.severity, _i.started_at, _i.resolved_at, _i.ended_at)
+    query = sa.select(*columns).where(wanted).order_by(_i.started_at, _i.id)
+    turns = _turns(tx, sa.select(_i.id).where(wanted))
+    found: list[Spell] = []
+    for row in tx.conn.execute(query):
+        whole = Spell(row.id, Severity(row.severity), instant(row.started_at), _end(row))
+        found += parts(whole, turns.get(row.id, ()))
+    return found
+
+
+def _turns(tx: Tx, incidents: Any) -> dict[int, list[Turn]]:
+    query = sa.select(_t.incident_id, _t.kind, _t.at, _t.data).where(
+        _t.incident_id.in_(incidents), _t.kind.in_(TURNS)
+    )
+    found: dict[int, list[Turn]] = {}
+    for number, kind, at, data in tx.conn.execute(query.order_by(_t.incident_id, _t.seq)):
+        said = loads(data)
+        # When the source ended it, where it told: our own word of that comes later.
+        ended = said.get("ended_at") if kind == OVER else None
+        turn_at = datetime.fromisoformat(ended) if ended else instant(at)
+        before, after = (Severity(said[key]) if kind == RAISED else None for key in ("from", "to"))
+        found.setdefault(number, []).append(Turn(kind, turn_at, before, after))
+    return found
 
 
 def _end(row: Any) -> datetime | None:

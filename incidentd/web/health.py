@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from aiohttp import web
 
@@ -29,6 +29,7 @@ from incidentd.web.write_probe import Probe, since_ms
 from incidentd.workflows import calendars
 from incidentd.workflows.calendars import CalendarState
 
+_T = TypeVar("_T")
 HEALTHY: Final = "healthy"
 DEGRADED: Final = "degraded"
 UNHEALTHY: Final = "unhealthy"
@@ -93,7 +94,7 @@ async def detailed(call: Call) -> web.Response:
     """Every check with its status and latency; 503 when alerts cannot be taken."""
     context = call.desk.context
     probe = await call.desk.probe.ask()
-    stored = await _stored(context) if probe.ok else None
+    waiting, stored = await asyncio.gather(_waiting(context), _stored(context)) if probe.ok else (None, None)
     path, lag = context.store.path, call.desk.lag.worst
     used = await asyncio.to_thread(process, path.parent if path is not None else None)
     vitals = stored.vitals if stored else None
@@ -101,7 +102,8 @@ async def detailed(call: Call) -> web.Response:
     checks = [
         _database(context, probe, vitals),
         _intake(context),
-        _outbox(stored, now),
+        _outbox(waiting, now),
+        *_unread(probe, stored),
         *_change_events(stored, now),
         *[_channel(standing, now) for standing in found],
         *_calendars(stored),
@@ -149,49 +151,64 @@ def _intake(context: Context) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What the database says of deliveries."""
+    """What the database says besides."""
 
-    oldest: Mapping[str, datetime]
-    """Class -> since when its oldest row waits."""
     channels: Known
     changes: Backlog
     rounds: Mapping[str, SourceRounds]
     silences: list[Silence]
     calendars: Sequence[CalendarState]
     vitals: Vitals
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What deliveries wait for."""
+
+    oldest: Mapping[str, datetime]
+    """Class -> since when its oldest row waits."""
     latency_ms: float
-
-
-_Found = tuple[
-    dict[str, datetime], Known, Backlog, dict[str, SourceRounds], list[Silence], list[CalendarState], Vitals
-]
 
 
 async def _stored(context: Context) -> _Stored | None:
     """Read it; None if the database does not answer in time."""
 
-    def read(tx: Tx) -> _Found:
-        backlog = change_events.backlog(tx, yesterday)
-        asked = (reconcile.rounds(tx), silences.live(tx), calendars.states(tx, config), read_vitals(tx, path))
-        return outbox.oldest_pending(tx), known(tx), backlog, *asked
+    def read(tx: Tx) -> _Stored:
+        backlog, rounds = change_events.backlog(tx, yesterday), reconcile.rounds(tx)
+        states, vitals = calendars.states(tx, context.config), read_vitals(tx, context.store.path)
+        return _Stored(known(tx), backlog, rounds, silences.live(tx), states, vitals)
 
-    config, path = context.config, context.store.path
-    started, yesterday = context.clock.monotonic(), context.clock.now() - _DAY
+    yesterday = context.clock.now() - _DAY
+    return await _in_time(context, read)
+
+
+async def _waiting(context: Context) -> _Waiting | None:
+    started = context.clock.monotonic()
+    # By itself, so that nothing else that is slow makes the daemon unhealthy.
+    oldest = await _in_time(context, outbox.oldest_pending)
+    return None if oldest is None else _Waiting(oldest, since_ms(context, started))
+
+
+async def _in_time(context: Context, query: Callable[[Tx], _T]) -> _T | None:
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            found = await context.store.read(read)
+            return await context.store.read(query)
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         return None
-    return _Stored(*found, since_ms(context, started))
 
 
-def _outbox(stored: _Stored | None, now: datetime) -> dict[str, Any]:
-    if stored is None:
+def _unread(probe: Probe, stored: _Stored | None) -> list[dict[str, Any]]:
+    """Nothing to say when the database takes no write, which says it all."""
+    return [_check("details", DEGRADED, "not read in time")] if stored is None and probe.ok else []
+
+
+def _outbox(waiting: _Waiting | None, now: datetime) -> dict[str, Any]:
+    if waiting is None:
         return _check("outbox", UNHEALTHY, "the database cannot be read")
-    ages = {kind: age_seconds(now, at) for kind, at in stored.oldest.items()}
+    ages = {kind: age_seconds(now, at) for kind, at in waiting.oldest.items()}
     words = ", ".join(f"oldest {kind} waits {age:.0f} s" for kind, age in sorted(ages.items())) or "empty"
     late = ages.get("page", 0.0) >= _LATE_PAGE_SECONDS
-    return _check("outbox", DEGRADED if late else HEALTHY, words, stored.latency_ms)
+    return _check("outbox", DEGRADED if late else HEALTHY, words, waiting.latency_ms)
 
 
 def _change_events(stored: _Stored | None, now: datetime) -> list[dict[str, Any]]:

@@ -47,9 +47,8 @@ def _blamed_before(tx: Tx, suspects: Sequence[Deployment], blame: Blame) -> set[
     """Those that count as failed already, by an earlier incident."""
     if not suspects:
         return set()
-    earlier = figures.outages(
-        tx, min(d.started_at for d in suspects), services={deployment.service for deployment in suspects}
-    )
+    first, last = min(d.started_at for d in suspects), max(map(blame.until, suspects))
+    earlier = figures.outages(tx, first, {deployment.service for deployment in suspects}, last)
     return {d for d in suspects if any(blame.blames(d, outage) for outage in earlier)}
 
 
@@ -82,7 +81,7 @@ def unlinked(tx: Tx, deployment: Deployment, blame: Blame) -> tuple[list[Outage]
     if not blame.counts(deployment):
         return [], False
     # A roll-back moves the end, but what was blamed before stays so.
-    outages = figures.outages(tx, deployment.started_at, services={deployment.service})
+    outages = figures.outages(tx, deployment.started_at, {deployment.service}, blame.until(deployment))
     blamed = [outage for outage in outages if blame.blames(deployment, outage)]
     linked = figures.linked(tx, [outage.id for outage in blamed], deployment.source, deployment.id)
     return [outage for outage in blamed if outage.id not in linked], bool(linked)

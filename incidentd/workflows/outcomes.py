@@ -7,12 +7,15 @@ from collections.abc import Iterable
 
 import structlog
 
+from incidentd.domain.deployment import DeploymentStatus
 from incidentd.domain.dora import FailureType
 from incidentd.domain.figures import IncidentFacts, time_to_acknowledge, time_to_resolve
 from incidentd.domain.incident import Change, Entry, Incident, State
 from incidentd.domain.notification import Notice
 from incidentd.domain.runbook import Guidance
 from incidentd.domain.runbook_steps import StepState
+from incidentd.domain.severity import Severity
+from incidentd.domain.slo import SOURCE as OBJECTIVES
 from incidentd.metrics import Metrics
 from incidentd.workflows.deployment_links import DEPLOYMENT
 
@@ -26,7 +29,8 @@ log = structlog.get_logger()
 class Outcomes:
     """Turns committed changes into metrics and log lines."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, environments: Iterable[str] = ()) -> None:
+        """`environments`: whose deployments make the figures."""
         self._metrics = metrics
         # From the start: an `increase()` over a series that begins with its first event misses that one.
         for state in StepState:
@@ -34,6 +38,18 @@ class Outcomes:
         for guidance in Guidance:
             metrics.guided_acknowledge.labels(guidance.value)
             metrics.guided_resolve.labels(guidance.value)
+        for severity in Severity:
+            metrics.incidents_opened.labels(severity.value, metrics.service(""))
+            metrics.without_runbook.labels(severity.value)
+            for family in (metrics.acknowledge_seconds, metrics.resolve_seconds, metrics.mttr_seconds):
+                family.labels(severity.value)
+        for name in environments:
+            where = metrics.environment(name)
+            metrics.lead_time_seconds.labels(where)
+            for status in DeploymentStatus:
+                metrics.deployments.labels(where, status.value)
+            for kind in FailureType:
+                metrics.change_failures.labels(where, kind.value)
 
     def count(self, changes: Iterable[Change]) -> None:
         """Count and log each change that stands in a timeline."""
@@ -41,8 +57,9 @@ class Outcomes:
             if change.entry is None:
                 continue
             incident = change.incident
-            if incident.drill is not None and change.entry.kind not in _ESCALATION:
-                pass  # no figure counts a drill
+            uncounted = incident.drill is not None or incident.source == OBJECTIVES
+            if uncounted and change.entry.kind not in _ESCALATION:
+                pass  # no figure counts a drill, nor what only tells of incidents that were counted
             elif change.entry.kind == "triggered":
                 self._opened(incident, change.entry)
             elif change.notice is Notice.ACKNOWLEDGED:
@@ -98,7 +115,9 @@ class Outcomes:
 
     def _resolved(self, incident: Incident, guidance: Guidance | None) -> None:
         took = time_to_resolve(_facts(incident))
-        if took is not None and incident.counts and incident.state is State.RESOLVED:
+        # What came back was observed at its first end: twice would make two incidents of one.
+        first = incident.reopen_count == 0
+        if took is not None and first and incident.counts and incident.state is State.RESOLVED:
             for family in (self._metrics.resolve_seconds, self._metrics.mttr_seconds):
                 family.labels(incident.severity.value).observe(took.total_seconds())
             if guidance is not None:

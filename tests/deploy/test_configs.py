@@ -103,6 +103,15 @@ def test_incidentd_accepts_its_configuration_and_knows_the_pace_of_alertmanager(
     assert alertmanager["route"]["group_by"] == list(loaded.grouping.by)
 
 
+def test_the_runbooks_of_the_image_are_read_and_no_mount_hides_them() -> None:
+    recipe = (DEPLOY.parent / "Dockerfile").read_text(encoding="utf-8")
+    [folder] = re.findall(r"^COPY runbooks/ (\S+)/$", recipe, flags=re.MULTILINE)
+    assert not folder.startswith("/etc/incidentd")
+    shipped = [*(DEPLOY / "incidentd" / name for name in CONFIGS), *MANIFESTS]
+    for path in (*shipped, DEPLOY.parent / "config" / "docker.yaml"):
+        assert f"runbooks: {{path: {folder}}}" in path.read_text(encoding="utf-8"), path
+
+
 @pytest.mark.parametrize("config", CONFIGS)
 def test_the_heartbeat_is_sent_more_often_than_it_is_expected(
     tmp_path: Path, config: str, alertmanager: Any

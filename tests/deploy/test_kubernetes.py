@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from incidentd.web.routes import OPS
 from tests.deploy.configs import secret_names
@@ -97,6 +98,12 @@ def test_every_secret_of_the_configuration_is_one_that_the_script_writes(parts: 
     [container] = pod(parts)["containers"]
     assert SECRETS in {each["mountPath"] for each in container["volumeMounts"]}
     assert container["args"][-1].startswith("/etc/incidentd/")
+
+
+def test_the_same_callers_have_tokens_as_in_compose(parts: dict[str, Any]) -> None:
+    [compose] = documents(DEPLOY / "incidentd" / "incidentd.yaml")
+    [config] = YAML(typ="safe").load_all(parts["ConfigMap"]["data"]["incidentd.yaml"])
+    assert config["auth"]["tokens"] == compose["auth"]["tokens"]
 
 
 def test_stopping_has_time_to_finish(parts: dict[str, Any]) -> None:

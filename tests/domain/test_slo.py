@@ -11,14 +11,19 @@ from hypothesis import strategies as st
 
 from incidentd.domain.severity import Severity
 from incidentd.domain.slo import (
+    AGAIN,
+    OVER,
+    RAISED,
     WINDOWS,
     BudgetState,
     Objective,
     Promql,
     Ratios,
     Spell,
+    Turn,
     counted,
     debits,
+    parts,
     ratios,
     standing,
     state_of,
@@ -52,6 +57,29 @@ def minutes_away(known: list[Spell], minutes: int) -> int:
         )
         for at in instants
     )
+
+
+def test_only_the_time_at_its_severity_is_charged_and_none_between_an_end_and_the_next_start() -> None:
+    start = NOW - 100 * MINUTE
+    turns = [
+        Turn(RAISED, start + 60 * MINUTE, Severity.WARNING, Severity.CRITICAL),
+        Turn(OVER, start + 70 * MINUTE),
+        Turn(AGAIN, start + 90 * MINUTE),
+        Turn(OVER, start + 97 * MINUTE),
+    ]
+    whole = Spell(1, Severity.CRITICAL, start, start + 95 * MINUTE)
+    found = parts(whole, turns)
+    assert [(s.severity, (s.started_at - start) / MINUTE) for s in found] == [
+        (Severity.WARNING, 0),
+        (Severity.CRITICAL, 60),
+        (Severity.CRITICAL, 90),
+    ]
+    assert [s.ended_at and (s.ended_at - start) / MINUTE for s in found] == [60, 70, 95]
+    [debit] = debits(GOAL, found, NOW)
+    assert debit.seconds == 15 * 60
+    assert parts(whole, ()) == [whole]
+    lasting = replace(whole, ended_at=None)
+    assert [s.ended_at for s in parts(lasting, turns[:3])] == [turns[0].at, turns[1].at, None]
 
 
 @given(troubles)

@@ -115,12 +115,14 @@ def test_a_deployment_of_gitlab_is_one_of_the_project_with_its_time_in_utc() -> 
     assert read({**GITLAB, "ref": "v1.4.0"})["version"] == "v1.4.0"
 
 
-@pytest.mark.parametrize(
-    ("state", "status"), [("running", None), ("failed", "failure"), ("canceled", "failure")]
-)
+@pytest.mark.parametrize(("state", "status"), [("running", None), ("blocked", None), ("failed", "failure")])
 def test_the_states_of_gitlab_say_whether_it_runs_or_how_it_ended(state: str, status: str | None) -> None:
     found = read({**GITLAB, "status": state})
     assert (found["status"], found["finished_at"] is None) == (status, status is None)
+
+
+def test_a_deployment_that_gitlab_cancelled_is_no_failure() -> None:
+    assert told(json.dumps({**GITLAB, "status": "canceled"}).encode()).ignored == "status canceled"
 
 
 def test_a_time_that_is_none_stays_for_the_checks_to_refuse() -> None:

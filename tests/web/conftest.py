@@ -88,10 +88,15 @@ class FlakyStore(WatchedStore):
     """A store that is away when the test says so."""
 
     reads_fail = False
+    reads_left: int | None = None
+    """So many more are answered; None: all of them."""
     writes_fail = False
     writes = 0
 
     async def read(self, query: Callable[[Tx], T]) -> T:
+        if self.reads_left is not None:
+            self.reads_fail = self.reads_left <= 0
+            self.reads_left -= 1
         if self.reads_fail:
             raise StoreUnavailableError("disk I/O error at /var/lib")
         return await super().read(query)

@@ -69,6 +69,14 @@ async def test_a_late_page_and_a_long_queue_degrade(daemon: Daemon) -> None:
     }
 
 
+async def test_details_that_cannot_be_read_degrade_and_take_no_alerts_away(daemon: Daemon) -> None:
+    daemon.store.reads_left = 1
+    answer, data = await daemon.get("/health/detailed")
+    checks = {check["name"]: check["status"] for check in data["checks"]}
+    assert (answer.status, data["status"]) == (200, "degraded")
+    assert (checks["outbox"], checks["details"]) == ("healthy", "degraded")
+
+
 async def test_a_daemon_that_stops_is_not_ready(daemon: Daemon) -> None:
     daemon.context.stopping.set()
     for path in ("/health", "/health/ready", "/health/detailed"):
