@@ -31,6 +31,16 @@ SECRETS = "secrets"
 RESERVED_NAMES = frozenset({"source", "incidentd", "reconcile"})
 """Actors that are no person and no token: their entries in timeline and audit must not be claimed by one."""
 
+_VENDORS = frozenset({"pagerduty"})
+"""Actors of vendors' automatons, which the audit log takes for machines. Only where people name themselves: a
+configured token may well be called ``pagerduty``, which is another name than ``PagerDuty``."""
+
+
+def is_machine(name: str) -> bool:
+    """True if a person who gives themselves this name could be taken for a machine."""
+    return name.strip().lower() in RESERVED_NAMES | _VENDORS
+
+
 _FORMS = '"${ENV_NAME}", {file: PATH} or a literal text'
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")

@@ -222,9 +222,8 @@ class Metrics:
         self._activities = {kind: activity.labels(kind.value) for kind in Activity}
         self.refused: dict[str, int] = {}
         """Security events by kind, for the audit log."""
-        self.audit_head = self._gauge(
-            "incidentd_audit_head", "Number of the audit log's newest signed entry."
-        )
+        self.audit_head = self._gauge("incidentd_audit_head", "The audit log's newest signed entry.")
+        self.audit_broken = self._gauge("incidentd_audit_broken", "1: the audit log was cut or rewritten.")
         self.audit_anchored = self._gauge(
             "incidentd_audit_anchored",
             "Number of the newest head that the place outside was told.",

@@ -72,6 +72,8 @@ class Verified:
     """The key is the one that was asked for; else anybody could have made the bundle."""
     heads: int
     """Outside heads that agree."""
+    unused: int = 0
+    """Outside heads that the bundle says nothing about: of entries before it, or signed after it was made or ends."""
 
 
 @dataclass(slots=True)
@@ -104,10 +106,16 @@ class Judge:
                     raise KeyRefusedError("its id is another one's")  # noqa: TRY301 - told like others
                 self.keys[key.id] = key
             self.seq, self.head = content["first"] - 1, _hash(content["prev"])
-            _ = self.keys[content["key"]], content["last"] - self.seq, content["to"], content["instance"]
+            _ = self.keys[content["key"]], content["last"] - self.seq, content["instance"]
+            _ = content["from"], min(content["created"], content["to"] or content["created"])
         except (KeyRefusedError, KeyError, TypeError, ValueError) as wrong:
             raise BrokenError(Fault.MALFORMED, None, f"the first record is not understood: {wrong}") from None
         self.header = content
+        start = content["first"] == 1
+        if start != (self.head == GENESIS) or not (start or content["from"]):
+            raise BrokenError(
+                Fault.MISSING, 1, "the chain's beginning is missing, and was not left out by time"
+            )
         if self.pinned and content["key"] not in self.pinned:
             text = f"the bundle is signed by {content['key']}, not by the key that was given"
             raise BrokenError(Fault.WRONG_KEY, None, text)
@@ -240,14 +248,17 @@ class Judge:
         return self._verified(key)
 
     def _verified(self, key: PublicKey) -> Verified:
-        later = sorted(seq for seq in self.anchors if seq > self.seq)
-        if later and self.header["to"] is None:
-            text = f"an outside head is of entry {later[-1]}, but the chain ends with {self.seq}: its tail was cut"
+        end = min(self.header["created"], self.header["to"] or self.header["created"])
+        later = [
+            seq for seq, heads in self.anchors.items() if seq > self.seq and min(h.ts for h in heads) <= end
+        ]
+        if later:
+            text = f"an outside head is of entry {max(later)}, but the chain ends with {self.seq}: its tail was cut"
             raise BrokenError(Fault.TRUNCATED, self.seq + 1, text)
         head = self.header
         return Verified(
             head["instance"], head["first"], self.seq, self.count, self.head, self.checkpoints, key,
-            bool(self.pinned), self.agreed,
+            bool(self.pinned), self.agreed, sum(map(len, self.anchors.values())),
         )  # fmt: skip
 
 

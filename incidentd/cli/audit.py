@@ -136,6 +136,9 @@ def _tell(file: Path, found: Verified) -> None:
     click.echo(f"signed by {found.key.algorithm} key {found.key.id}")
     if found.heads:
         click.echo(f"{found.heads} heads kept elsewhere agree")
+    if found.unused:
+        text = f"{found.unused} heads kept elsewhere are outside of this bundle and prove nothing of it"
+        click.echo(f"warning: {text}", err=True)
     if not found.pinned:
         click.echo(
             "warning: no --public-key was given, so this proves only that the bundle is as its signer wrote it",

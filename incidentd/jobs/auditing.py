@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from incidentd import __version__
+from incidentd.audit.checkpoint import Checkpoint
 from incidentd.audit.keys import SigningKey
 from incidentd.clock import Clock
 from incidentd.config import Config
@@ -16,10 +17,10 @@ from incidentd.domain.incident import OURSELVES
 from incidentd.jobs.anchors import Anchors
 from incidentd.jobs.scheduler import Job
 from incidentd.metrics import Metrics
-from incidentd.store import audit_keys
 from incidentd.store.engine import Store, Tx
 from incidentd.store.migrate import MigrationResult
 from incidentd.workflows import audit as workflow
+from incidentd.workflows import audit_sound
 from incidentd.workflows.audit_export import open_key
 
 log = structlog.get_logger()
@@ -41,6 +42,9 @@ class Auditing:
     """Known once started."""
     _since: datetime = field(init=False)
     """When refusals were noted last."""
+    _signed: Checkpoint | None = None
+    """The newest head that was found sound. Here, and not only in the database, whose writer could change it there."""
+    _problem: str = ""
     _seen: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -86,13 +90,24 @@ class Auditing:
         )
 
     async def _sign(self, *, at_once: bool, due: bool = True) -> None:
-        now = self.clock.now()
+        key, signed = self.key, self._signed
         if due:
-            await self.store.write(lambda tx: workflow.checkpoint(tx, self.key, now))
-        head = await self.store.read_now(audit_keys.latest)
+            # The time is taken inside: a head is not older than an export that was asked for before it.
+            found = await self.store.write(lambda tx: audit_sound.vouch(tx, key, signed, self.clock.now()))
+        else:
+            found = await self.store.read_now(lambda tx: audit_sound.examine(tx, key.public, signed))
+        head, problem = found
+        self._alarm(problem)
         if head is not None:
+            self._signed = head
             self.metrics.audit_head.set(head.seq)
-            await self.anchors.tell(head, now, at_once=at_once)
+            await self.anchors.tell(head, self.clock.now(), at_once=at_once)
+
+    def _alarm(self, problem: str) -> None:
+        self.metrics.audit_broken.set(bool(problem))
+        if problem and problem != self._problem:
+            log.error("audit_log_broken", error=problem, remedy="no head is signed; see docs/audit.md")
+        self._problem = problem
 
     async def note_refusals(self) -> None:
         """Note how often requests were refused since the last time: bad credentials, signatures, replays ..."""

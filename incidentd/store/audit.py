@@ -151,21 +151,21 @@ def openings(tx: Tx, references: Sequence[str]) -> Mapping[str, Opening]:
     return found
 
 
-def erase(tx: Tx, name: str) -> list[str]:
+def erase(tx: Tx, name: str) -> tuple[list[str], int]:
     """Erase what says that references mean the person `name`, the texts of what they did, and texts that name them.
 
-    The references of the person.
+    The references of the person, none if they never acted, and how many texts of others named them.
 
     The chain keeps its hashes and stays whole; nobody can find out from it who that was.
     """
     people = [r.ref for r in tx.conn.execute(sa.select(_p.ref).where(_p.field == ACTOR, _p.value == name))]
-    if not people:
-        return []
-    texts = [*[ref for person in people for ref in _texts_of(tx, person)], *_naming(tx, name)]
+    own = {ref for person in people for ref in _texts_of(tx, person)}
+    others = set(_naming(tx, name)) - own
+    texts = [*own, *others]
     for start in range(0, len(texts), 500):
         tx.conn.execute(sa.delete(schema.audit_private).where(_p.ref.in_(texts[start : start + 500])))
     tx.conn.execute(sa.delete(schema.audit_private).where(_p.ref.in_(people)))
-    return people
+    return people, len(others)
 
 
 def _naming(tx: Tx, name: str) -> list[str]:

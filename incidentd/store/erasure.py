@@ -7,11 +7,12 @@ it as a word. Not touched: public texts, whose hashes are over their author, who
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 
+from incidentd.clock import random_bytes
 from incidentd.store import schema
 from incidentd.store.engine import Tx
 
@@ -26,6 +27,8 @@ _NAMES: Final = {
     "silences": ("created_by", "ended_by"),
     "drills": ("requested_by",),
     "runbook_steps": ("actor",),
+    "step_runs": ("asked_by", "approved_by"),
+    "action_items": ("owner", "created_by", "closed_by"),
     "public_maintenances": ("created_by",),
     "component_overrides": ("author", "cleared_by"),
 }
@@ -37,6 +40,9 @@ _TEXTS: Final = {
     "maintenance": ("comment",),
     "silences": ("comment",),
     "runbook_steps": ("comment",),
+    "step_runs": ("comment", "summary", "output", "data"),
+    "action_items": ("title", "comment"),
+    "drills": ("targets", "reasons"),
     "component_overrides": ("reason",),
 }
 """Table -> columns in whose texts the name may be a word."""
@@ -52,9 +58,26 @@ def erase(tx: Tx, name: str) -> int:
     for table, columns in _TEXTS.items():
         for column in columns:
             done += _reworded(tx, tables[table], column, name)
-    person = tables["proofs"].c
-    gone = sa.delete(tables["proofs"]).where(person.kind == "person", person.name == name)
-    return done + tx.conn.execute(gone).rowcount
+    return done + _left(tx, tables, name)
+
+
+def _left(tx: Tx, tables: Mapping[str, sa.Table], name: str) -> int:
+    """Delete what is nothing without the name: proofs of reaching them and their sessions. Close their account.
+
+    The account's row stays, under a name that means nobody: without any, the daemon would ask nobody who they are.
+    """
+    person, sessions, accounts = tables["proofs"], tables["sessions"], tables["accounts"]
+    whole = [
+        sa.delete(person).where(person.c.kind == "person", person.c.name == name),
+        sa.delete(sessions).where(sessions.c.actor == name),
+        sa.update(accounts)
+        .where(accounts.c.name == name)
+        .values(
+            name=f"{ERASED}-{random_bytes(8).hex()}",
+            disabled_at=sa.func.coalesce(accounts.c.disabled_at, accounts.c.password_at),
+        ),
+    ]
+    return sum(tx.conn.execute(each).rowcount for each in whole)
 
 
 def _renamed(tx: Tx, table: sa.Table, column: str, name: str) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import orjson
 import structlog
 from aiohttp import web
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from incidentd.audit.bundle import Format, references
 from incidentd.audit.chain import Opening, Sealed
@@ -39,14 +39,21 @@ class AuditQuery(m.PageQuery):
     """Entries with a higher number, the oldest first."""
 
 
+def _text(value: object) -> object:
+    # A number would be seconds since 1970, and 0 an export of nothing.
+    if isinstance(value, int | float):
+        raise ValueError("is not an instant; accepted: text such as 2026-11-21T16:00:00Z")  # noqa: TRY004
+    return value
+
+
 class ExportBody(m.Body):
     """What to export."""
 
     format: Format = "json"
     """`json` or `csv`."""
-    from_: Annotated[AwareDatetime | None, Field(alias="from", strict=False)] = None
+    from_: Annotated[AwareDatetime | None, Field(alias="from", strict=False), BeforeValidator(_text)] = None
     """Entries from this instant on; absent: from the first."""
-    to: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    to: Annotated[AwareDatetime | None, Field(strict=False), BeforeValidator(_text)] = None
     """Just before this instant it ends; absent: with the newest."""
 
 

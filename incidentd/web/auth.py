@@ -132,7 +132,7 @@ class Authenticator:
         if not clients.known_host(request, config):
             self._context.metrics.suspicious(Activity.FOREIGN_HOST)
             raise Problem(421, "nobody signs in under this name here; see server.public_url and server.hosts")
-        session = await self.sessions.find(secret_of)
+        session = await self.sessions.find(secret_of, request)
         if session is None:
             return "session", None
         self._no_forgery(request, secret_of)

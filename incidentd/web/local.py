@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from incidentd.fields import RESERVED_NAMES
+from incidentd.fields import is_machine
 from incidentd.security_events import Activity
 
 ANONYMOUS = "anonymous"
@@ -86,7 +86,7 @@ def user(request: web.Request) -> str:
     given = request.headers.get("X-Incidentd-User", "")
     name = "".join(character for character in given if character.isprintable() and not _surrogate(character))
     name = name.strip()[:_MAX_NAME].strip()
-    return ANONYMOUS if not name or name.lower() in RESERVED_NAMES else name
+    return ANONYMOUS if not name or is_machine(name) else name
 
 
 def _surrogate(character: str) -> bool:

@@ -195,7 +195,7 @@ async def _signs_in_first(desk: Desk, request: web.Request) -> bool:
     if not (desk.auth.accounts or config.auth.oidc) or certificate_of(request, config) is not None:
         return False
     secret = desk.auth.sessions.secret_of(request)
-    return secret is None or await desk.auth.sessions.find(secret) is None
+    return secret is None or await desk.auth.sessions.find(secret, request) is None
 
 
 def _to_sign_in(desk: Desk, request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from incidentd.config import Config, Role
 from incidentd.config.access import Oidc
-from incidentd.fields import RESERVED_NAMES
+from incidentd.fields import is_machine
 from incidentd.security_events import SecurityEvent
 from incidentd.web import clients
 from incidentd.web.oidc_door import Departure, OidcError
@@ -102,7 +102,7 @@ def _name(config: Config, oidc: Oidc, claims: Mapping[str, Any]) -> str:
         name = claims.get("sub")
     if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.strip()) <= _LONGEST_NAME:
         raise OidcError("the ID token has no name that can be shown")
-    if name.strip().lower() in RESERVED_NAMES:
+    if is_machine(name):
         raise OidcError("the name is reserved for the daemon itself")
     return name.strip()
 

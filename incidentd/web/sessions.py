@@ -21,6 +21,7 @@ from incidentd.config.access import SCOPES_OF
 from incidentd.store import sessions as store
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError
 from incidentd.store.sessions import LOCAL, Session
+from incidentd.web.clients import client_of, network_of
 from incidentd.web.context import Context
 from incidentd.web.identity import Identity, teams_of
 from incidentd.web.problems import unavailable
@@ -34,7 +35,7 @@ FORM_HEADER: Final = "X-CSRF-Token"
 _NOTE_USE_EVERY: Final = timedelta(minutes=1)
 _MOST_KNOWN: Final = 2000
 _LOOK_UPS: Final = 20
-"""A second, of cookies that are not known here: made-up ones must not keep the database busy."""
+"""A second and network, of cookies that are not known here: made-up ones must not keep the database busy."""
 _LONGEST_SECRET: Final = 64
 
 
@@ -44,6 +45,8 @@ class Sessions:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._known: OrderedDict[str, tuple[Session, float]] = OrderedDict()
+        self._met: set[str] = set()
+        """Hashes of sessions that were known before some were revoked: to look them up again is not guessing."""
         self._strangers = Rates(context.clock, lambda: _LOOK_UPS)
         self._used: dict[str, datetime] = {}
         self._used_written: datetime | None = None
@@ -54,22 +57,27 @@ class Sessions:
         secret = request.cookies.get(cookie_name(self._context.config))
         return secret if secret and len(secret) <= _LONGEST_SECRET else None
 
-    async def find(self, secret: str) -> Session | None:
-        """The session in force. Raises 503 if it cannot be looked up now."""
+    async def find(self, secret: str, request: web.Request) -> Session | None:
+        """The session in force. `request` tells which network asks. Raises 503 if it cannot be looked up now."""
         digest, now = session_hash(secret), self._context.clock.now()
         known = self._known.get(digest)
         if known is None or self._context.clock.monotonic() - known[1] >= FRESH_SECONDS:
+            if known is None and digest not in self._met:
+                self._not_too_often(request)
             known = await self._look_up(digest, known)
         if known is None or not self._in_force(known[0], now):
             return None
         self._use(digest, known, now)
         return known[0]
 
+    def _not_too_often(self, request: web.Request) -> None:
+        # By network: who makes up cookies keeps nobody out but those next to them.
+        if self._strangers.wait(network_of(client_of(request, self._context.config.server))):
+            raise unavailable("too many sessions are being looked up")
+
     async def _look_up(
         self, digest: str, stale: tuple[Session, float] | None
     ) -> tuple[Session, float] | None:
-        if stale is None and self._strangers.wait(""):
-            raise unavailable("too many sessions are being looked up")
         try:
             found = await self._context.store.read_now(lambda tx: store.get(tx, digest))
         except StoreUnavailableError:
@@ -77,6 +85,7 @@ class Sessions:
                 return stale  # a database that is away signs nobody out
             raise unavailable("sessions cannot be looked up now") from None
         self._known.pop(digest, None)
+        self._met.discard(digest)
         if found is None:
             return None
         if stale is not None:
@@ -92,6 +101,7 @@ class Sessions:
 
     def forget(self) -> None:
         """Look all of them up again: some were revoked."""
+        self._met = {*self._known, *(self._met if len(self._met) < _MOST_KNOWN else ())}
         self._known.clear()
 
     def _in_force(self, session: Session, now: datetime) -> bool:

@@ -215,7 +215,7 @@ async def signed_in(call: Call) -> SignedIn | None:
     secret = sessions.secret_of(call.request)
     if secret is None or not clients.known_host(call.request, config):
         return None
-    session = await sessions.find(secret)
+    session = await sessions.find(secret, call.request)
     if session is None:
         return None
     call.request[ACTOR] = identity_of(session, config).actor

@@ -15,6 +15,7 @@ from incidentd.clock import Clock
 _MOST: Final = 10_000
 """Clients that are remembered; the one that came longest ago is forgotten first."""
 _BURST_SECONDS: Final = 10
+_LONGEST_NAME: Final = 64
 FREE_GUESSES: Final = 5
 """Wrong passwords for one account from one network, before it has to wait."""
 FREE_OF_NETWORK: Final = 20
@@ -57,6 +58,11 @@ class _Failures:
     at: float
 
 
+def _short(account: str) -> str:
+    # A form's name may be kilobytes long. One that is cut is none of ours: those are shorter.
+    return account[:_LONGEST_NAME]
+
+
 class Guesses:
     """Who has given wrong passwords, for which account and from which network.
 
@@ -72,7 +78,7 @@ class Guesses:
 
         `shared`: many people may come from there, as through a proxy that nobody has named.
         """
-        waits = [self._wait((account, network), FREE_GUESSES)]
+        waits = [self._wait((_short(account), network), FREE_GUESSES)]
         if not shared:
             waits.append(self._wait(("", network), FREE_OF_NETWORK))
         return max(waits)
@@ -80,7 +86,7 @@ class Guesses:
     def tried(self, account: str, network: str) -> None:
         """Somebody tries. Counted as wrong before it is looked at, so that many at once are not free."""
         now = self._clock.monotonic()
-        for key in ((account, network), ("", network)):
+        for key in ((_short(account), network), ("", network)):
             found = self._failures.pop(key, None)
             fresh = found is None or now - found.at >= _FORGOTTEN
             self._failures[key] = _Failures(1 if found is None or fresh else found.count + 1, now)
@@ -89,7 +95,7 @@ class Guesses:
 
     def right(self, account: str, network: str) -> None:
         """It was right: nothing is held against this account here any more."""
-        self._failures.pop((account, network), None)
+        self._failures.pop((_short(account), network), None)
         whole = self._failures.get(("", network))
         if whole is not None:
             whole.count -= 1

@@ -131,9 +131,9 @@ def checkpoint_due(tx: Tx, now: datetime) -> bool:
     return bool(unsigned) and (now - unsigned[0].at).total_seconds() >= CHECKPOINT_SECONDS
 
 
-def checkpoint(tx: Tx, key: SigningKey, now: datetime) -> Checkpoint | None:
-    """Sign the head; None if it is signed, or there is none."""
-    head, last = audit.head(tx), audit_keys.latest(tx)
+def checkpoint(tx: Tx, key: SigningKey, now: datetime, end: audit.Head | None = None) -> Checkpoint | None:
+    """Sign the head, or the `end` that was looked at; None if it is signed, or there is none."""
+    head, last = end or audit.head(tx), audit_keys.latest(tx)
     if head.seq == 0 or (last is not None and last.seq >= head.seq):
         return None
     made = sign(key, head.seq, head.hash, now)
@@ -156,8 +156,11 @@ def piece_of(tx: Tx, since: datetime | None, until: datetime | None) -> tuple[in
     """The first and last entry of a span of time; of an empty one the places at the chain's end."""
     end = audit.head(tx).seq
     first, last = audit.span(tx, since, until)
+    if since is None:
+        # Whoever asks for everything gets it from the first entry on, so that a removed beginning shows.
+        first = 1
     if last < first:
-        return end + 1, end
+        return (1, 0) if since is None else (end + 1, end)
     return first, end if until is None else last
 
 
@@ -166,8 +169,8 @@ def erase(tx: Tx, name: str, actor: str, now: datetime) -> int:
 
     The chain says that somebody was erased, and not who.
     """
-    references = audit.erase(tx, name)
-    places = erasure.erase(tx, name)
+    references, texts = audit.erase(tx, name)
+    places = texts + erasure.erase(tx, name)
     if references or places:
         listed: list[Value] = [*references]
         note(tx, now, actor, "audit.erased", "", {"references": listed, "places": places})

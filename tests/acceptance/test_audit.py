@@ -119,6 +119,22 @@ async def test_heads_go_outside_and_a_log_that_was_cut_is_found_out(tmp_path: Pa
         )
 
 
+async def test_a_daemon_signs_no_log_that_was_cut_under_it_and_says_so(tmp_path: Path) -> None:
+    database, heads = tmp_path / "x.db", tmp_path / "heads.jsonl"
+    url = f"sqlite+aiosqlite:///{database}"
+    async with world(tmp_path, url, audit={"anchor": {"file": str(heads)}}) as here:
+        await some_life(here)
+        await sign(here)
+        assert await here.client.metric("incidentd_audit_broken") == 0
+        told = heads.read_text()
+        await asyncio.to_thread(_cut, database, 2)
+        await sign(here)
+        assert await here.client.metric("incidentd_audit_broken") == 1
+        await here.client.act("incidents/1/resolve", force=True)
+        await sign(here)
+        assert heads.read_text() == told
+
+
 def _cut(database: Path, last: int) -> None:
     """What the owner of the database can do."""
     with closing(sqlite3.connect(database)) as connection, connection:

@@ -83,7 +83,8 @@ class Chain:
     ) -> bytes:
         """The chain from `first` on as a file."""
         prev = self.entries[first - 2].hash if first > 1 else GENESIS
-        writer = Writer(form, key, Piece("test", NOW, first, len(self.entries), prev, None, until))
+        since = NOW + timedelta(seconds=first) if first > 1 else None
+        writer = Writer(form, key, Piece("test", NOW, first, len(self.entries), prev, since, until))
         parts = [writer.begin(keys)]
         for sealed in self.entries[first - 1 :]:
             parts.append(writer.entry(sealed, self.openings))

@@ -88,6 +88,7 @@ def check(data: bytes, pinned: str) -> int:
     need(all(sha256(der) == known for known, der in keys.items()), "a key with another id")
     need(header["key"] == pinned == end["key"], "another key")
     seq, head = header["first"] - 1, header["prev"]
+    need((seq == 0) == (head == "0" * 64) and (seq == 0 or header["from"]), "no beginning")
     for record in kinds[1:-1]:
         if "checkpoint" in record:
             point = record["checkpoint"]

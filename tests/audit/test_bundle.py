@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 
 from incidentd.audit.bundle import Format
-from incidentd.audit.chain import Actor, Event, Opening, seal
+from incidentd.audit.chain import GENESIS, Actor, Event, Opening, seal, timestamp
+from incidentd.audit.checkpoint import sign
 from incidentd.audit.judge import BrokenError, Fault, Verified
 from incidentd.audit.keys import SigningKey
 from tests.audit.sample import ALICE, KEY, NOW, OTHER, Chain, judged, resealed, signed_chain
@@ -141,8 +143,37 @@ def test_a_chain_that_was_rewritten_contradicts_a_head_that_was_kept_elsewhere()
 def test_a_chain_whose_tail_was_cut_is_shorter_than_the_head_that_was_kept_elsewhere() -> None:
     head = signed_chain().sign()
     assert fault(judged(Chain().add(9).bundle(), heads=[head])) == (Fault.TRUNCATED, 10)
-    older = judged(Chain().add(9).bundle(until=NOW + timedelta(hours=1)), heads=[head])
-    assert isinstance(older, Verified), "a bundle that was asked for until some time may end before a head"
+    span = Chain().add(9).bundle(until=NOW + timedelta(hours=1))
+    assert fault(judged(span, heads=[head])) == (Fault.TRUNCATED, 10), "the head was signed in that span"
+
+
+def test_a_bundle_that_ends_or_was_made_before_a_head_was_signed_is_whole_and_the_head_unused() -> None:
+    chain = signed_chain()
+    older = judged(Chain().add(9).bundle(until=NOW - timedelta(hours=1)), heads=[chain.sign()])
+    last = chain.add().entries[-1]
+    later = sign(KEY, last.seq, last.hash, NOW + timedelta(seconds=1))
+    earlier = judged(signed_chain().bundle(), heads=[later])
+    assert isinstance(older, Verified)
+    assert isinstance(earlier, Verified)
+    assert (older.unused, earlier.unused) == (1, 1)
+
+
+def test_a_beginning_that_is_missing_is_found_unless_it_was_left_out_by_time() -> None:
+    bundle = signed_chain().bundle(first=6)
+    unasked = resealed(bundle, lambda body: body.__setitem__(1, body[1].replace(since(6), b"null")))
+    assert fault(judged(unasked)) == (Fault.MISSING, 1)
+    rooted = resealed(
+        bundle, lambda body: body.__setitem__(1, re.sub(b'"prev":"[^"]*"', GENESIS_PREV, body[1]))
+    )
+    assert fault(judged(rooted)) == (Fault.MISSING, 1)
+
+
+GENESIS_PREV = b'"prev":"' + GENESIS.encode() + b'"'
+
+
+def since(first: int) -> bytes:
+    """The header's `from` of a piece, as it is written."""
+    return f'"{timestamp(NOW + timedelta(seconds=first))}"'.encode()
 
 
 def test_heads_that_were_kept_elsewhere_and_agree_are_counted() -> None:

@@ -130,6 +130,21 @@ async def test_a_person_who_is_erased_is_nobody_any_more_and_the_chain_stays_who
     assert b"alice" in await exported(store), "who acts anew is known anew, by another reference"
 
 
+async def test_a_person_who_never_acted_is_erased_from_the_texts_of_others(store: Store) -> None:
+    await do(store, "bob", text="assigned to alice")
+    await do(store, "bob", text="malice is another word")
+    assert await store.write(lambda tx: workflow.erase(tx, "alice", "carol", NOW)) == 1
+    found = await exported(store)
+    assert [word in found for word in (b"to alice", b"malice")] == [False, True]
+    assert await store.write(lambda tx: workflow.erase(tx, "alice", "carol", NOW)) == 0
+
+
+async def test_whoever_asks_for_all_until_some_time_gets_it_from_the_first_entry_on(store: Store) -> None:
+    await do(store, count=2)
+    for until, expected in ((NOW, (1, 0)), (NOW + timedelta(seconds=1), (1, 2))):
+        assert await store.read(lambda tx, u=until: workflow.piece_of(tx, None, u)) == expected  # type: ignore[misc]
+
+
 async def test_one_person_has_one_reference(store: Store) -> None:
     await do(store, "alice", count=3)
     table = schema_audit.audit_private

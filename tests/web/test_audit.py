@@ -129,7 +129,8 @@ async def test_an_export_is_asked_for_fetched_and_verified(daemon: Daemon, form:
     assert found.last == 3, "what happened since is not in it, however late it is fetched"
     assert (await daemon.get(made["url"], "read"))[0].status == 403
     assert (await daemon.get("/api/v1/audit/exports/99", "admin"))[0].status == 404
-    assert (await daemon.post("/api/v1/audit/exports", {"format": "pdf"}, "admin"))[0].status == 422
+    for wrong in ({"format": "pdf"}, {"to": 0}, {"from": 0}, {"to": "soon"}):
+        assert (await daemon.post("/api/v1/audit/exports", wrong, "admin"))[0].status == 422
 
 
 async def test_a_download_that_breaks_off_is_no_bundle(daemon: Daemon) -> None:

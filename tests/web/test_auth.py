@@ -181,7 +181,9 @@ async def test_without_tokens_everything_is_open_to_this_machine_alone(start: St
         assert told["items"][0]["actor"] == "Zoë"
 
 
-@pytest.mark.parametrize("name", ["source", "incidentd", "reconcile", " Source ", "source" + "\u200b"])
+@pytest.mark.parametrize(
+    "name", ["source", "incidentd", "reconcile", "PagerDuty", " Source ", "source" + "\u200b"]
+)
 async def test_without_tokens_nobody_takes_the_name_of_the_machinery(start: Start, name: str) -> None:
     async with start(tokens=False) as daemon:
         body = {"title": "x", "severity": "info"}

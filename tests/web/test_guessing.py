@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from incidentd.clock import FixedClock, SystemClock
+from incidentd.web.throttle import Guesses, Rates
 from tests.web.conftest import Daemon, Start
 from tests.web.people import BETTER, GOOD, Browser, account, browser
 from tests.web.test_sign_in import actions, alice
@@ -36,6 +38,28 @@ async def test_empty_and_endless_passwords_are_wrong(alice: Browser) -> None:
     assert (await alice.sign_in(password="")).status == 401
     assert (await alice.sign_in(password=GOOD + "x" * 300)).status == 401
     assert (await alice.sign_in(password="x" * 9000)).status == 413
+
+
+def test_an_endless_name_takes_no_more_memory_than_a_name() -> None:
+    guesses = Guesses(SystemClock())
+    guesses.tried("x" * 8000, "10.0.0.0/24")
+    assert max(len(account) for account, _ in guesses._failures) == 64
+
+
+async def test_made_up_cookies_keep_nobody_out_but_who_makes_them_up(start: Start) -> None:
+    async with start(server={"trusted_proxies": ["127.0.0.1"]}) as daemon:
+        await account(daemon)
+        async with browser(daemon.url) as guesser, browser(daemon.url) as alice:
+            await alice.submit("/login", {"name": "alice", "password": GOOD}, **_from(7))
+            daemon.desk.auth.sessions._strangers = Rates(FixedClock(daemon.clock.now()), lambda: 1)
+            statuses = set()
+            for number in range(11):
+                guesser.cookies["incidentd"] = f"made-up-{number}"
+                statuses.add((await guesser.api("GET", "/api/v1/session", **_from(66))).status)
+            assert statuses == {401, 503}
+            assert (await alice.api("GET", "/api/v1/session", **_from(7))).status == 200
+            daemon.desk.auth.sessions.forget()
+            assert (await alice.api("GET", "/api/v1/session", **_from(66))).status == 200, "she was known"
 
 
 async def test_guessing_waits_longer_and_longer_and_locks_nobody_out(start: Start) -> None:

@@ -235,6 +235,12 @@ async def test_a_database_that_is_away_signs_nobody_out(daemon: Daemon, alice: B
         "javascript:alert(1)",
         "/a\r\nX: y",
         "/../x",
+        "/https://evil.example/x",
+        "/https:/evil.example",
+        "/https:evil.example",
+        "/javascript:alert(1)",
+        "/data:text,x",
+        "/a//evil.example",
     ],
 )
 async def test_nobody_is_sent_to_another_site(alice: Browser, place: str) -> None:
