@@ -39,8 +39,8 @@ _LONG_AGO = "2026-01-02T03:04:05Z"
 PAST: Json = {
     "incidents": [
         {
-            "id": "abc123", "name": "It was slow", "created_at": _LONG_AGO, "updated_at": _LONG_AGO, "status": "resolved",
-            "impact": "minor", "started_at": _LONG_AGO, "resolved_at": _LONG_AGO,
+            "id": "abc123", "name": "It was slow", "created_at": _LONG_AGO, "updated_at": _LONG_AGO,
+            "status": "resolved", "impact": "minor", "started_at": _LONG_AGO, "resolved_at": _LONG_AGO,
             "updates": [{"id": "abc124", "status": "resolved", "body": "It is over.", "at": _LONG_AGO}],
         }
     ]
