@@ -27,6 +27,9 @@ WATCHED: dict[str, tuple[str, ...]] = {
     "public_maintenances": ("insert", "delete", "stage"),
     "component_overrides": ("insert", "delete", "cleared_at"),
     "runbook_steps": ("insert", "state"),
+    "step_runs": ("delete", "approved_by", "started_at", "ended_at"),
+    "action_items": ("insert", "delete", "title", "owner", "due", "state"),
+    "status_subscribers": ("insert",),
     "deployments": ("insert", "delete", "status", "finished_at"),
     "drills": ("insert", "delete", "finished_at"),
     "tokens": ("insert", "delete", "hash", "scopes", "expires_at", "revoked_at"),
@@ -43,8 +46,10 @@ ONLY_IF = {
     ("settings", "insert"): "NEW.name LIKE '%secret%'",
     ("silences", "insert"): "NOT NEW.found",
     ("calendars", "version"): "NEW.version > 1",
+    ("status_subscribers", "insert"): "NEW.contact = ''",
 }
-"""What narrows it: a found silence is none of ours, the other settings are marks of how far a job has come."""
+"""What narrows it: a found silence is none of ours, the other settings are marks of how far a job has come, and who
+subscribes to the public page by mail is a stranger, of whom the log keeps nothing."""
 UNWATCHED = {
     "alerts": "what sources say: the journal has their bodies, the timeline what followed",
     "occurrences": "as alerts",
@@ -61,6 +66,8 @@ UNWATCHED = {
     "change_events": "deliveries about deployments",
     "component_watches": "derived from incidents and publications",
     "component_days": "as component_watches",
+    "status_announcements": "written with the publication, which is watched",
+    "status_deliveries": "of what became public, to who asked for it",
     "runbook_texts": "contents of files, by hash",
     "incident_runbooks": "written with the incident that opens",
     "audit_events": "the log itself",
