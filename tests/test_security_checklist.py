@@ -20,6 +20,8 @@ _BANNED = re.compile(
     r"(builtins\.)?(eval|exec|compile)|pickle\..*|marshal\..*|shelve\..*|yaml\..*|os\.(system|popen|exec.*|spawn.*)"
     r"|subprocess\..*shell|asyncio\.create_subprocess_shell|tempfile\.mktemp"
 )
+_ALLOWED = {("incidentd/automation/supervisor.py", "os.execve")}
+"""Where configured commands begin: an argument list, never a shell."""
 
 
 def test_no_line_is_missing() -> None:
@@ -55,7 +57,7 @@ def test_nothing_starts_a_shell_or_runs_text() -> None:
         f"{source.name}:{line} {use}"
         for source in PACKAGE
         for line, use in source.uses()
-        if _BANNED.fullmatch(use)
+        if _BANNED.fullmatch(use) and (source.name, use) not in _ALLOWED
     ]
     assert found == []
     for source in PACKAGE:

@@ -68,7 +68,9 @@ def _differences(
     tx: Tx, rules: Rules, now: datetime
 ) -> list[tuple[str, Destination | None, Incident | None]]:
     known = {d.channel: d for d in destinations.all_of(tx) if d.channel in rules.targets}
-    open_ones = {i.labels.get("channel", ""): i for i in incidents.open_of_source(tx, OURSELVES)}
+    # Others of our own incidents, of a drill that failed say, are none of this.
+    ours = [i for i in incidents.open_of_source(tx, OURSELVES) if i.labels.get("alertname") == ALERTNAME]
+    open_ones = {incident.labels["channel"]: incident for incident in ours}
     fresh = [group_of(channel) for channel in known.keys() - open_ones.keys() if down(known[channel], now)]
     # A person's word is final here too: what they closed opens again when it fails anew.
     closed = destinations.closed_by_people(tx, fresh)

@@ -33,15 +33,19 @@ match: ['alertname="ShopDown"']
    run: approve
    ```
 """
-MARK = "sleep 61.5"
+
+
+def mark(notes: Path) -> str:
+    """What its commands hang in: of each test another, for several run side by side."""
+    return f"sleep 61.{int.from_bytes(notes.name.encode(), 'big')}"
 
 
 def written(folder: Path, notes: Path) -> Path:
     """A configuration whose commands leave lines in `notes`, and take longer than anybody waits."""
     (folder / "books").mkdir()
     (folder / "books" / "shop.md").write_text(BOOK, encoding="utf-8")
-    look = f"echo looked >> {notes}/looks; test $(wc -l < {notes}/looks) -gt 1 || {MARK}; echo all is well"
-    restart = f"echo began >> {notes}/restarts; {MARK}; echo ended >> {notes}/restarts"
+    look = f"echo looked >> {notes}/looks; test $(wc -l < {notes}/looks) -gt 1 || {mark(notes)}; echo all is well"
+    restart = f"echo began >> {notes}/restarts; {mark(notes)}; echo ended >> {notes}/restarts"
     commands = {
         "look": {"argv": ["/bin/sh", "-c", look], "mutating": False},
         "restart": {"argv": ["/bin/sh", "-c", restart]},
@@ -92,7 +96,7 @@ async def killed_and_started(config: Path, notes: Path) -> None:
             await client.act("incidents/1/runbook/steps/2", state="running")
             await under_way(client, notes)
         await daemon.kill9()
-        await until(lambda: not alive(MARK), "what they had begun to end with the daemon")
+        await until(lambda: not alive(mark(notes)), "what they had begun to end with the daemon")
         await daemon.start()
         async with client_of(daemon) as client:
             await wait_for(client, [("done", "succeeded"), ("failed", "interrupted")])
@@ -118,7 +122,7 @@ async def stopped_and_started(config: Path, notes: Path) -> None:
             await client.act("incidents/1/runbook/steps/2", state="running")
             await under_way(client, notes)
         assert await daemon.end() == 0
-        assert alive(MARK) == []
+        assert alive(mark(notes)) == []
         assert "step_not_settled" not in daemon.tail(200)
         await daemon.start()
         async with client_of(daemon) as client:

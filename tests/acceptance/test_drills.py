@@ -75,7 +75,7 @@ async def test_a_drill_pages_for_real_says_so_everywhere_and_passes(here: World)
     await tick(here, 1)
     ended = await shown(here, asked)
     assert (ended["state"], ended["reasons"]) == ("passed", [])
-    assert ended["resolved_at"] < ended["finished_at"]
+    assert ended["resolved_at"] <= ended["finished_at"]
 
 
 async def test_a_drill_counts_nowhere_and_nothing_of_it_is_public(here: World) -> None:
@@ -178,6 +178,8 @@ async def test_a_planned_drill_that_fails_is_an_incident_until_one_passes(here: 
     assert await here.daemon.reload() == []
     await tick(here, 300)
     await tick(here, 121)
+    # What watches channels has incidents of its own, and closes none of others.
+    await here.daemon.clockwork.chores.watch_destinations()
     [about] = await here.client.incidents(q="IncidentdDrillFailed")
     assert (about["state"], about["severity"], about["drill"]) == ("triggered", "critical", False)
     assert "Drill weekly failed: nobody was told" in about["title"]
