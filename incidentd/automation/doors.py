@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import ssl
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -25,7 +23,7 @@ class StoppedError(Exception):
 async def client(timeout: timedelta, body: int) -> AsyncIterator[HttpClient]:  # noqa: ASYNC109 - of every call of it
     """A client whose calls take no longer than `timeout` and read `body` bytes; it follows no redirect."""
     seconds = timeout.total_seconds()
-    tls = await asyncio.to_thread(_tls)
+    tls = await asyncio.to_thread(trusted)
     limits = HttpLimits(
         connect=min(_CONNECT, seconds), read=seconds, total=seconds, grace=_GRACE, per_host=2, body=body
     )
@@ -51,9 +49,3 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
         working.cancel()
         stopping.cancel()
         await asyncio.gather(working, stopping, return_exceptions=True)
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    # Read once: it is some hundred certificates.
-    return trusted()

@@ -12,10 +12,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import ssl
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -233,7 +235,13 @@ class HttpClient:
 
 
 def trusted() -> ssl.SSLContext:
-    """Whose TLS certificates are believed."""
+    """Whose TLS certificates are believed: read once, for it takes the loop's time. Nobody changes it."""
+    return _read_trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@cache
+def _read_trusted(_file: str | None, _directory: str | None) -> ssl.SSLContext:
+    # Both read the variables themselves, so those are what an answer is kept for.
     tls = httpx.create_ssl_context()
     tls.load_default_certs()  # beside certifi's: a company's own authority is installed in the machine
     return tls

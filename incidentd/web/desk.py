@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -129,8 +130,8 @@ class Desk:
     probe: WriteProbe
     slack: SlackDoor
     sockets: SlackSockets
-    openapi: bytes
-    """The document, made once."""
+    openapi: Callable[[], bytes]
+    """Makes the document, once; it takes a while."""
     rates: Rates
     """Of clients at what is public."""
     guesses: Guesses
@@ -148,7 +149,7 @@ class Desk:
     _headers: Headers = field(default_factory=Headers)
 
     @classmethod
-    def of(cls, context: Context, openapi: bytes) -> Desk:
+    def of(cls, context: Context, openapi: Callable[[], bytes]) -> Desk:
         """A desk for a daemon."""
         slack = SlackDoor(context)
         hub = Hub(context)

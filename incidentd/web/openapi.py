@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -56,10 +57,10 @@ _WORDS: Final = {
 
 
 async def document(call: Call) -> web.Response:
-    """The document, made once for an application."""
+    """The document, made when it is first asked for: starting does not wait for it, nor do other requests."""
     headers = call.desk.headers(call.request_id, JSON)
     headers["Cache-Control"] = "public, max-age=300"
-    return web.Response(body=call.desk.openapi, headers=headers)
+    return web.Response(body=await asyncio.to_thread(call.desk.openapi), headers=headers)
 
 
 def render(ops: Sequence[Op]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -42,13 +43,18 @@ Inner = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 def build(context: Context) -> web.Application:
     """The application that serves `context`. After `runner.setup()`, `harden` the runner."""
-    desk = Desk.of(context, openapi.render(OPS))
+    desk = Desk.of(context, _document)
     moved = EVERYBODYS if context.config.status_page.listen is not None else ()
     app = _serving(desk, [op for op in OPS if op not in moved])
     app[QUICK] = Quick(desk) if not moved else None
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(_stopping)
     return app
+
+
+@cache
+def _document() -> bytes:
+    return openapi.render(OPS)
 
 
 def build_public(whole: web.Application) -> web.Application:
