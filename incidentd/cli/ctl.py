@@ -14,6 +14,7 @@ import click
 
 from incidentd import __version__
 from incidentd.cli.ctl_common import api_options
+from incidentd.cli.suggesting import SuggestingGroup
 
 # Command -> (module, function, one line for the list). A test keeps the lines equal to the commands' own.
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -64,7 +65,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SuggestingGroup):
     """A group that imports a command only to run it, and is quiet when its reader goes away."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

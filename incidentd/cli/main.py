@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from incidentd import __version__
+from incidentd.cli.suggesting import SuggestingGroup
 
 _COMMANDS = {
     "serve": "serve",
@@ -42,7 +43,7 @@ Examples:
 The on-call's commands are in `incidentctl --help`."""
 
 
-class _Lazy(click.Group):
+class _Lazy(SuggestingGroup):
     """Loads a command's module only when that command runs: `--help` stays instant."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from click import Group
 from click.testing import CliRunner, Result
 
+from incidentd.cli.ctl import cli
 from incidentd.cli.main import main
 from incidentd.cli.serve import _announce
 from incidentd.config import load
@@ -101,3 +103,9 @@ def test_channels_show_whom_they_reach_and_the_lasting_generated_secret(config: 
     assert len(own) == 3
     assert "whsec_QUJD" not in result.output
     assert _run(config, "channels").stdout == result.stdout
+
+
+@pytest.mark.parametrize(("group", "typed", "meant"), [(main, "serv", "serve"), (cli, "ak", "ack")])
+def test_a_misspelt_command_gets_the_nearest_one(group: Group, typed: str, meant: str) -> None:
+    result = CliRunner().invoke(group, [typed])
+    assert (result.exit_code, f"'{meant}'" in result.output) == (2, True)
