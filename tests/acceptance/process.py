@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.acceptance import nursery
 from tests.acceptance.client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +41,7 @@ class Process:
         """Its standard output without the log, line by line."""
         self.url = ""
         self._port = 0
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: nursery.Child | None = None
         self._reader: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
 
@@ -53,16 +54,9 @@ class Process:
     async def start(self) -> None:
         """Return when it says that it accepts alerts; AssertionError with its log if it does not."""
         self._ready.clear()
-        arguments = command("serve", "--config", str(self.config), "--port", str(self._port))
+        arguments = ("serve", "--config", str(self.config), "--port", str(self._port))
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                cwd=self.config.parent,
-                env=environment(),
-            )
+            self._process = await nursery.start(arguments, self.config.parent, environment(), log)
         self._reader = asyncio.create_task(self._read(self._process))
         waiting = asyncio.create_task(self._ready.wait())
         await asyncio.wait(
@@ -73,8 +67,7 @@ class Process:
             await self.kill9()
             raise AssertionError(f"incidentd did not start:\n{self.tail()}")
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
+    async def _read(self, process: nursery.Child) -> None:
         async for raw in process.stdout:
             line = raw.decode().rstrip("\n")
             if line.startswith("{"):
@@ -145,20 +138,13 @@ async def client_of(process: Process, token: str = "") -> AsyncIterator[Client]:
 
 async def run(*arguments: str, cwd: Path, seconds: float = 30) -> tuple[int, str]:
     """Run `incidentd ARGUMENTS` to its end: exit status, and standard output and error together."""
-    process = await asyncio.create_subprocess_exec(
-        *command(*arguments),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=cwd,
-        env=environment(),
-    )
+    process = await nursery.start(arguments, cwd, environment(), None)
     try:
         async with asyncio.timeout(seconds):
-            said, _ = await process.communicate()
+            said = await process.stdout.read()
+            status = await process.wait()
     except TimeoutError:
-        process.kill()
-        said, _ = await process.communicate()
+        process.send_signal(signal.SIGKILL)
+        said = await process.stdout.read()
         raise AssertionError(f"it did not end by itself:\n{said.decode()}") from None
-    assert process.returncode is not None
-    return process.returncode, said.decode()
+    return status, said.decode()
