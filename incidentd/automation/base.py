@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Protocol
 
 from incidentd.domain.automation import RunState
 from incidentd.domain.runbook import Action
-from incidentd.masking import mask_secrets
+from incidentd.masking import MASK, mask_secrets
 
 KEPT_BYTES = 50_000
 """Of what a step says: its end, for there the reason stands."""
@@ -60,6 +60,29 @@ class Executor(Protocol):
     def plan(self, task: Task) -> Result:
         """What `run` would do, in words, without doing any of it."""
         ...
+
+
+def masked(result: Result) -> Result:
+    """The same without what looks like a secret: labels, answers and arguments may hold one."""
+    return replace(result, summary=mask_secrets(result.summary), data=_masked(result.data))
+
+
+def _masked(value: Any) -> Any:  # noqa: ANN401 - plain JSON
+    if isinstance(value, str):
+        return mask_secrets(value)
+    if isinstance(value, Mapping):
+        return {name: _masked(each) for name, each in value.items()}
+    return [_masked(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def shown(argv: Sequence[str]) -> list[str]:
+    """Arguments as they may be written down: without secrets, ``--password=x`` and ``--password x`` alike."""
+    return [
+        MASK
+        if before.startswith("-") and mask_secrets(f"{before}={each}") == f"{before}={MASK}"
+        else mask_secrets(each)
+        for before, each in zip(("", *argv), argv, strict=False)
+    ]
 
 
 def refused(why: str) -> Result:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from incidentd.automation import process
-from incidentd.automation.base import Result, Task, last_line, one_line, readable, refused
+from incidentd.automation.base import Result, Task, last_line, one_line, readable, refused, shown
 from incidentd.automation.process import Ended, NoUserError, Program
 from incidentd.config.automation import Automation, Command, label_in
 from incidentd.domain.automation import RunState, subject_of
@@ -71,7 +71,19 @@ class CommandExecutor:
             argv = filled(command, task.labels)
         except LabelError as wrong:
             return refused(str(wrong))
-        return Result(RunState.SUCCEEDED, one_line(f"would run {shlex.join(argv)}"), data={"argv": argv})
+        said = shown(argv)
+        return Result(RunState.SUCCEEDED, one_line(f"would run {shlex.join(said)}"), data={"argv": said})
+
+
+def why_none(config: Automation) -> str:
+    """Why no command of this configuration can run in this process; empty if they can, or none is wanted."""
+    if not (config.enabled and config.commands):
+        return ""
+    try:
+        process.owner_of(config.user)
+    except NoUserError as wrong:
+        return str(wrong)
+    return ""
 
 
 def filled(command: Command, labels: Mapping[str, str]) -> list[str]:
@@ -136,7 +148,7 @@ def _limits(config: Automation, allowed: timedelta) -> dict[str, int]:
 
 def _result(argv: list[str], ended: Ended, allowed: timedelta) -> Result:
     output = readable(ended.tail, ended.total - len(ended.tail))
-    data = {"argv": argv, "exit_code": ended.code, "signal": ended.signal, "bytes": ended.total}
+    data = {"argv": shown(argv), "exit_code": ended.code, "signal": ended.signal, "bytes": ended.total}
     if ended.why == "exited" and ended.code == 0:
         return Result(RunState.SUCCEEDED, last_line(output) or "exit code 0", output, data)
     said = last_line(output)

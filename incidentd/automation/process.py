@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import ctypes
+import functools
 import os
 import pwd
 import shutil
@@ -26,6 +28,7 @@ _PATIENCE = 1.9
 MOST_BYTES = 64 * 1024 * 1024
 """What says more is ended."""
 _MOST_ANSWERED = 1024 * 1024
+_PR_SET_DUMPABLE = 4
 
 
 class NoUserError(Exception):
@@ -74,13 +77,28 @@ def owner_of(user: str | None) -> tuple[int, int] | None:
     if found.pw_uid == us:
         return None
     if us != 0:
-        raise NoUserError(f"only a daemon that runs as root can run commands as {user}")
+        raise NoUserError(
+            f"automation.user is {user}, and only a daemon that runs as root can run commands as somebody else:"
+            " start it as root, or leave automation.user out and they run as the daemon's own user"
+        )
     return found.pw_uid, found.pw_gid
+
+
+@functools.cache
+def hide_from_own_user() -> None:
+    """Keep programs of our own user out of our memory and environment from now on; no core is dumped either.
+
+    Linux gives /proc/PID/environ, mem and fd of such a process to root alone, and lets nobody else trace it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 async def run(program: Program, stop: asyncio.Event) -> Ended:
     """Run it to its end, within its seconds and 2 more; sooner if `stop` is set. Raises `NoUserError`, OSError."""
     owner = owner_of(program.user)
+    if owner is None:
+        hide_from_own_user()
     folder = await asyncio.to_thread(_empty_folder, owner)
     try:
         if stop.is_set():
@@ -123,13 +141,42 @@ async def _supervised(
         start_new_session=True,
     )
     try:
-        return await _told(process, spec, program.seconds, stop)
+        ended = await _told(process, spec, program.seconds, stop)
+        if ended.why == "lost":
+            await asyncio.to_thread(_sweep, folder)
+        return ended
     finally:
         if process.returncode is None:
-            # Everything under it ends with it: its command was told to when it started.
+            # Its guard, which is in a session of its own, then ends everything under it.
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
             await process.wait()
+
+
+def _sweep(folder: str) -> None:
+    """End what is left of a command that has ended its supervisor, and perhaps the guard too: known by its folder."""
+    mark, passes = f"TMPDIR={folder}".encode(), 5
+    # Again, for what was begun while we looked.
+    while passes and (left := [pid for pid in _numbers() if _of(pid, mark, folder)]):
+        passes -= 1
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _numbers() -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()]
+    return []
+
+
+def _of(pid: int, mark: bytes, folder: str) -> bool:
+    with contextlib.suppress(OSError):  # it is gone, or nobody's that is ours
+        there = Path(f"/proc/{pid}")
+        return mark in (there / "environ").read_bytes().split(b"\0") or str(
+            (there / "cwd").readlink()
+        ).startswith(folder)
+    return False
 
 
 async def _told(
@@ -147,7 +194,9 @@ async def _told(
             await asyncio.wait({answering}, timeout=_PATIENCE)
         if not answering.done():
             return Ended("stopped" if stop.is_set() else "timeout")
-        return answering.result()
+        ended = answering.result()
+        # It may not have been far enough yet to be told to stop, and just ended.
+        return Ended("stopped") if ended.why == "lost" and stop.is_set() else ended
     finally:
         for task in (answering, stopping):
             task.cancel()

@@ -55,7 +55,7 @@ def print_output(session: Session, incident_id: int, number: int) -> None:
     """Print what the last run of a step said."""
     path = f"/api/v1/incidents/{incident_id}/runbook/runs"
     client = session.client()
-    runs = [run for run in client.get(path).object.get("items") or [] if run.get("number") == number]
+    runs = client.get(path, {"number": number, "limit": 1}).object.get("items") or []
     if not runs:
         click.echo(f"{output.ref(incident_id)} step {number}: no machine has taken it", err=True)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +14,7 @@ from incidentd.cli.main import config_option
 
 if TYPE_CHECKING:
     from incidentd.config import Config
+    from incidentd.domain.runbook import Runbook
     from incidentd.domain.runbook_match import Shelf
     from incidentd.domain.severity import Severity
     from incidentd.runbooks.library import Folder
@@ -45,19 +46,30 @@ def _path_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @runbooks.command("check")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option("--strict", is_flag=True, help="Exit 1 also if automation would refuse a step.")
 @config_option
-def check(path: Path | None, config_path: Path) -> None:
-    """Check a runbook or a folder of them: exit 0, or 1 with every error as `file:line: what; what is accepted`."""
+@click.pass_context
+def check(context: click.Context, path: Path | None, config_path: Path, *, strict: bool) -> None:
+    """Check a runbook or a folder of them: exit 0, or 1 with every error as `file:line: what; what is accepted`.
+
+    With the configuration (no PATH, or --config) also whether its section automation has the commands, Prometheus
+    servers, hosts and channels that the steps name.
+    """
+    from click.core import ParameterSource
+
     from incidentd.domain.runbook_match import rivals
     from incidentd.runbooks.library import read_file
     from incidentd.runbooks.problem import RunbookError
 
+    given = path is None or context.get_parameter_source("config_path") is ParameterSource.COMMANDLINE
+    config = load_or_fail(config_path).config if given else None
     if path is not None and path.is_file():
         try:
-            count = len(read_file(path).steps)
+            book = read_file(path)
         except RunbookError as refused:
             _refuse([str(problem) for problem in refused.problems])
-        click.echo(f"{path} is good: {count} steps")
+        _check_steps({str(path): book}, config, strict=strict)
+        click.echo(f"{path} is good: {len(book.steps)} steps")
         return
     folder = _folder(path, config_path)
     for loser, winner in rivals(folder.good.values()):
@@ -67,10 +79,28 @@ def check(path: Path | None, config_path: Path) -> None:
         )
     if folder.bad:
         _refuse([str(problem) for problem in folder.problems])
+    _check_steps({str(folder.path / file): book for file, book in folder.good.items()}, config, strict=strict)
     count = len(folder.good)
     click.echo(
         f"{folder.path} is good: {count} runbooks" if count else f"{folder.path} has no runbook (NAME.md)"
     )
+
+
+def _check_steps(books: Mapping[str, Runbook], config: Config | None, *, strict: bool) -> None:
+    """Tell what a machine would refuse, unless the configuration leaves all steps to people."""
+    from incidentd.runbooks.automated import unfit
+
+    if config is None or not config.automation.model_fields_set:
+        return
+    found = [
+        str(problem)
+        for file, book in books.items()
+        for problem in unfit(book, file, config.automation, config.channels)
+    ]
+    if found and strict:
+        _refuse(found)
+    for problem in found:
+        click.echo(f"warning: {problem}", err=True)
 
 
 def _refuse(problems: list[str]) -> NoReturn:

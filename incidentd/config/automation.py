@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Annotated, Self
 
@@ -137,8 +137,9 @@ class Automation(Section):
     commands: Mapping[Slug, Command] = {}
     """What `command` steps may run, by name."""
     user: str | None = Field(default=None, min_length=1)
-    """The system's user whom commands run as; only a daemon that runs as root can become another. One that runs as root
-    and has no `user` here runs no command."""
+    """The system's user whom commands run as. Only a daemon that runs as root can become another; capabilities alone do
+    not suffice. One that runs as root and has no `user` here runs no command; any other one runs them as its own user,
+    who can read its configuration and database."""
     limits: Limits = Limits()
     """What a command may use."""
 
@@ -160,6 +161,15 @@ class Automation(Section):
             },
             hosts=self.http_hosts,
             prometheus=tuple(self.prometheus),
+        )
+
+
+def open_to_commands(section: Automation) -> Iterator[str]:
+    """What commands could read that is not theirs."""
+    if section.enabled and section.commands and section.user is None:
+        yield (
+            "automation.user: not set, so commands run as the daemon's own user, who can read its configuration, keys"
+            " and database; start it as root with a user of their own here (one that is root runs none without)"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from incidentd.config.access_checks import access_warnings
+from incidentd.config.automation import open_to_commands
 from incidentd.config.callers import idle_sections
 from incidentd.config.coverage import weak_pages
 from incidentd.config.digest import EMAIL
@@ -61,6 +62,7 @@ def warnings(config: Config) -> Iterator[str]:
     yield from _channel_warnings(config)
     yield from idle_sections(config)
     yield from paging_warnings(config)
+    yield from open_to_commands(config.automation)
     if config.digest is not None:
         yield from config.digest.idle(config.mail_channels)
     monthly = config.figures.monthly_report

@@ -13,8 +13,6 @@ from incidentd.domain.severity import Severity
 
 _PORTS = {"http": 80, "https": 443}
 _CHANGING = frozenset({Kind.SILENCE})
-GRACE = timedelta(seconds=15)
-"""How much longer than its step may take a run is believed to be under way."""
 RETRY_PAUSE = timedelta(seconds=1)
 """Between two attempts."""
 
@@ -207,7 +205,7 @@ class StepRun:
     ended_at: datetime | None = None
     attempts: int = 0
     lease_until: datetime | None = None
-    """While it runs: until then it is believed to."""
+    """While it runs: moved on as long as its daemon lives, see `Watch`."""
     generation: int = 0
     """Grows with every beginning: a result counts only with the one it began under."""
     stop: str | None = None
@@ -233,8 +231,3 @@ def check_move(before: RunState, after: RunState) -> None:
     """Raise `RunMoveError` unless the table allows it."""
     if after not in RUN_MOVES.get(before, ()):
         raise RunMoveError(f"a run that is {before} cannot be {after}")
-
-
-def lease_of(action: Action) -> timedelta:
-    """How long a run of it is believed to be under way, every attempt included."""
-    return (action.timeout + RETRY_PAUSE) * (action.retries + 1) + GRACE

@@ -1,7 +1,7 @@
 """Runs the steps whose turn it is, and ends those that must end. Safe on several replicas: a row says who has it.
 
-That a run begins is committed before anything is done, and what came of it after; in between only time passes. One
-whose daemon dies is told as interrupted by the next look of another, or by the next start.
+That a run begins is committed before anything is done, and what came of it after; in between its daemon gives signs of
+life. One whose daemon dies is told as interrupted by another that misses them, or by the next start.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import TypeVar
 import structlog
 
 from incidentd.automation.base import Executor, Result
-from incidentd.automation.command import CommandExecutor
+from incidentd.automation.command import CommandExecutor, why_none
 from incidentd.automation.http import HttpExecutor
 from incidentd.automation.promql import PromqlExecutor
 from incidentd.clock import Clock, random_id
 from incidentd.config import Config
 from incidentd.domain.automation import RETRY_PAUSE, RunState
+from incidentd.domain.automation_watch import LEASE, RENEW, Watch
 from incidentd.domain.incident import Change
 from incidentd.domain.runbook import Kind
 from incidentd.jobs.scheduler import Job
@@ -28,8 +29,8 @@ from incidentd.metrics import Metrics
 from incidentd.store import automation, incidents, silences
 from incidentd.store.engine import Store, StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.workflows.automation_acts import WITHIN, Act, perform
-from incidentd.workflows.automation_audit import begun
-from incidentd.workflows.automation_course import Claimed, claim, settle, still
+from incidentd.workflows.automation_course import Claimed, begun, claim
+from incidentd.workflows.automation_results import settle, still
 from incidentd.workflows.automation_switch import stopped
 from incidentd.workflows.automation_tidy import Look, due, handed_back, tidy, unbegun
 from incidentd.workflows.rules import Rules
@@ -68,6 +69,8 @@ class Automation:
     """Run -> what is under way."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _begun: bool = False
+    _renewed: float = float("-inf")
+    _watched: Watch = field(default_factory=Watch)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -108,6 +111,8 @@ class Automation:
         async with self._turn:
             if self._stopping.is_set():
                 return
+            if not self._begun and (why := why_none(self.config().automation)):
+                log.warning("commands_cannot_run", reason=why)
             alone = not self._begun and not self.store.postgresql
             if await self.store.read_now(automation.any_busy):
                 await self._look(alone=alone)
@@ -115,16 +120,17 @@ class Automation:
 
     async def _look(self, *, alone: bool) -> None:
         rules, now = self.rules(), self.clock.now()
-        look = Look(now, frozenset(self._running), alone=alone)
+        await self._end_some()
+        await self._watch()
+        look = Look(now, frozenset(self._running), self._watched.silent, alone)
 
         def write(tx: Tx) -> tuple[list[Claimed], tuple[Change, ...]]:
             said = tidy(tx, rules, look)
             claimed, more = claim(tx, rules, now)
             for each in claimed:
-                begun(tx, each.run, each.action, self._argv(each), now)
+                begun(tx, each, self._argv(each), now)
             return claimed, (*said, *more)
 
-        await self._end_some()
         if not await self.store.read_now(lambda tx: due(tx, rules, look)):
             return
         claimed, changes = await self.store.write(write)
@@ -133,9 +139,21 @@ class Automation:
         for each in claimed:
             self._start(each)
 
+    async def _watch(self) -> None:
+        """Give signs of life of the runs here, and look for those of the others."""
+        at = self.clock.monotonic()
+        held = {number: each.claimed.run.generation for number, each in self._running.items()}
+        if held and at - self._renewed >= RENEW.total_seconds():
+            until = self.clock.now() + LEASE
+            await self.store.write(lambda tx: automation.renew(tx, held, until))
+            self._renewed = at
+        known = await self.store.read_now(automation.running)
+        signs = {run.id: (run.generation, run.lease_until) for run in known if run.id not in held}
+        self._watched = self._watched.after(signs, at)
+
     def _argv(self, claimed: Claimed) -> list[str]:
-        """What a command that changes something is to run."""
-        if claimed.action.kind is not Kind.COMMAND or not claimed.run.changes:
+        """What a command is to run."""
+        if claimed.action.kind is not Kind.COMMAND:
             return []
         return list(self.executors[Kind.COMMAND].plan(claimed.task).data.get("argv", ()))
 

@@ -56,6 +56,12 @@ def read_runbook(content: bytes, file: str, name: str) -> Runbook:
     )
 
 
+def step_lines(text: str, file: str) -> list[int]:
+    """The line of each step of a runbook that was read: of what automates it, if it has that."""
+    _, body = _split(text, file)
+    return [item.blocks[0].line - 1 if item.blocks else item.line for item in outline(body, file).items]
+
+
 def _text(content: bytes, file: str, name: str) -> str:
     if not _NAME.fullmatch(name):
         accepted = "up to 63 of a-z, 0-9, - and _, a letter or digit at both ends, then .md"

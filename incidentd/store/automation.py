@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,8 @@ _r = step_runs.c
 # Literals, not parameters: only so do the partial indexes fit.
 _LIVE = sa.text("step_runs.ended_at IS NULL")
 _BUSY = sa.text("step_runs.turn_at IS NOT NULL")
+_RUNNING = sa.text("step_runs.state = 'running'")
+_QUEUED = sa.text("step_runs.state = 'queued'")
 _CLAIMING = "SELECT pg_advisory_xact_lock(7265, -4)"
 """Not among the slots of `incidents.lock_groups`, which count from 0. The limits hold over all replicas."""
 _TIMES = ("turn_at", "started_at", "ended_at", "lease_until")
@@ -40,9 +42,7 @@ def _put(postgresql: bool) -> sa.Insert:  # noqa: FBT001 - the signature that Pr
 
 _insert = Prepared(_put, _NAMES)
 _waiting = Prepared(
-    lambda _: (
-        sa.select(sa.func.count()).select_from(step_runs).where(sa.text("step_runs.state = 'queued'"), _BUSY)
-    ),
+    lambda _: sa.select(sa.func.count()).select_from(step_runs).where(_QUEUED, _BUSY),
     [],
 )
 
@@ -80,12 +80,34 @@ def read_one(tx: Tx, incident_id: int, number: int) -> StepRun | None:
     return None if row is None else _decode(row)
 
 
-def of_incident(tx: Tx, incident_id: int) -> list[StepRun]:
-    """All of an incident, newest first, without their output."""
-    query = (
-        sa.select(*[_r[name] for name in _LISTED]).where(_r.incident_id == incident_id).order_by(_r.id.desc())
-    )
+def latest_of(tx: Tx, incident_id: int) -> list[StepRun]:
+    """The newest of each step of an incident, without their output."""
+    newest = sa.select(sa.func.max(_r.id)).where(_r.incident_id == incident_id).group_by(_r.number)
+    return _listed(tx, _brief().where(_r.id.in_(newest)).order_by(_r.number))
+
+
+def page_of(tx: Tx, incident_id: int, number: int | None, before: int | None, most: int) -> list[StepRun]:
+    """Up to `most` of an incident, newest first, without their output; of step `number`, and older than `before`."""
+    query = _brief().where(_r.incident_id == incident_id)
+    if number is not None:
+        query = query.where(_r.number == number)
+    if before is not None:
+        query = query.where(_r.id < before)
+    return _listed(tx, query.order_by(_r.id.desc()).limit(most))
+
+
+def _brief() -> sa.Select[Any]:
+    return sa.select(*[_r[name] for name in _LISTED])
+
+
+def _listed(tx: Tx, query: sa.Select[Any]) -> list[StepRun]:
     return [_decode(row) for row in tx.conn.execute(query)]
+
+
+def numbers_of(tx: Tx, incident_ids: Collection[int]) -> set[tuple[int, int]]:
+    """(incident, step) of everything that was ever run or offered for these incidents."""
+    query = sa.select(_r.incident_id, _r.number).where(_r.incident_id.in_(list(incident_ids))).distinct()
+    return {(row.incident_id, row.number) for row in tx.conn.execute(query)} if incident_ids else set()
 
 
 def live_of(tx: Tx, incident_id: int, number: int) -> StepRun | None:
@@ -115,16 +137,47 @@ def end_offers(tx: Tx, incident_ids: Collection[int], why: str, now: datetime) -
         tx.conn.execute(sa.update(step_runs).where(mine).values(over))
 
 
-def busy(tx: Tx, most: int = 1000) -> list[StepRun]:
-    """What waits, runs, or waits for a second person: whoever was asked for by a person first."""
+def running(tx: Tx) -> list[StepRun]:
+    """All that run, over all replicas, without their output: no more than the limits let begin."""
+    return _listed(tx, _brief().where(_BUSY, _RUNNING).order_by(_r.id))
+
+
+def queue(tx: Tx, after: StepRun | None, but_books: Collection[str], most: int) -> list[StepRun]:
+    """Up to `most` that wait for their turn, in its order, from behind `after`; none of these runbooks."""
     # In that order a storm's first looks never keep a person waiting.
     by_itself = sa.case((_r.asked_by == "", 1), else_=0)
-    query = sa.select(step_runs).where(_BUSY).order_by(by_itself, _r.id).limit(most)
-    return [_decode(row) for row in tx.conn.execute(query)]
+    query = _brief().where(_BUSY, _QUEUED)
+    if but_books:
+        query = query.where(_r.book.not_in(list(but_books)))
+    if after is not None:
+        query = query.where(sa.tuple_(by_itself, _r.id) > sa.tuple_(int(not after.asked_by), after.id))
+    return _listed(tx, query.order_by(by_itself, _r.id).limit(most))
+
+
+def waiting(
+    tx: Tx, most: int, by_itself: datetime | None = None, asked: datetime | None = None
+) -> list[StepRun]:
+    """Up to `most` that wait for their turn or for a second person, oldest first.
+
+    With instants: what incidents started before `by_itself` and never began, and what was asked for before `asked`.
+    """
+    query = _brief().where(_BUSY, sa.text("step_runs.state <> 'running'"))
+    if by_itself is not None and asked is not None:
+        first = sa.and_(_QUEUED, _r.asked_by == "", _r.attempts == 0, _r.created_at < micros(by_itself))
+        second = sa.and_(_r.state == RunState.ASKED.value, _r.created_at < micros(asked))
+        query = query.where(sa.or_(first, second))
+    return _listed(tx, query.order_by(_r.id).limit(most))
+
+
+def renew(tx: Tx, held: Mapping[int, int], until: datetime) -> None:
+    """These runs, each under its generation, are still under way."""
+    for number, generation in sorted(held.items()):
+        mine = sa.and_(_r.id == number, _r.generation == generation, _RUNNING)
+        tx.conn.execute(sa.update(step_runs).where(mine).values(lease_until=micros(until)))
 
 
 def any_busy(tx: Tx) -> bool:
-    """True if `busy` would find something: a read, so that an idle daemon writes nothing."""
+    """True if something waits or runs: a read, so that an idle daemon writes nothing."""
     return tx.conn.execute(sa.select(_r.id).where(_BUSY).limit(1)).first() is not None
 
 

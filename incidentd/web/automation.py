@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from aiohttp import web
+from pydantic import Field
 
+from incidentd.automation.command import why_none
 from incidentd.config import Scope
 from incidentd.domain.automation import StepRun
 from incidentd.store import automation as store
@@ -15,6 +17,7 @@ from incidentd.web import models as m
 from incidentd.web.automation_answers import RunDetail, RunList, SwitchAnswer, drawing, run_json
 from incidentd.web.incidents import incident_id
 from incidentd.web.op import Call, Op
+from incidentd.web.present import page_json
 from incidentd.web.problems import Problem, not_found
 from incidentd.workflows import automation_switch
 from incidentd.workflows.automation_switch import Switch
@@ -30,11 +33,22 @@ class SwitchBody(m.Body):
     comment: m.Comment = ""
 
 
+class RunQuery(m.PageQuery):
+    """Which runs."""
+
+    number: Annotated[int, Field(ge=1, le=9999)] | None = None
+    """Of this step only."""
+
+
 async def listed(call: Call) -> web.Response:
-    """All runs of an incident."""
-    number = incident_id(call)
-    found = await call.desk.context.store.read(lambda tx: store.of_incident(tx, number))
-    return call.answer({"items": [run_json(run) for run in found], "next_cursor": None})
+    """Runs of an incident, newest first."""
+    number, query = incident_id(call), call.query
+
+    def read(tx: Tx) -> list[StepRun]:
+        return store.page_of(tx, number, query.number, query.cursor, query.limit + 1)
+
+    found = await call.desk.context.store.read(read)
+    return call.answer(page_json(found, query.limit, lambda run: run.id, run_json))
 
 
 async def one(call: Call) -> web.Response:
@@ -99,6 +113,8 @@ def _switch_json(call: Call, switch: Switch) -> dict[str, Any]:
 
 def _unfit(call: Call) -> Iterator[str]:
     context = call.desk.context
+    if why := why_none(context.config.automation):
+        yield f"all commands: {why}"
     for book in context.rules.runbooks.runbooks:
         for step in book.steps:
             why = context.rules.automation.refusal(step.action) if step.action is not None else ""
@@ -115,7 +131,7 @@ OPS: Final = (
         listed,
         Scope.READ,
         "What machines did in the steps of an incident, newest first",
-        query=m.NoQuery,
+        query=RunQuery,
         returns=RunList,
         refusals=(404,),
     ),

@@ -51,10 +51,10 @@ class RunDetail(RunAnswer):
 
 
 class RunList(_Answer):
-    """All runs of an incident's steps, newest first."""
+    """A page of the runs of an incident's steps, newest first."""
 
     items: list[RunAnswer]
-    next_cursor: None
+    next_cursor: str | None
 
 
 class SwitchAnswer(_Answer):

@@ -132,9 +132,9 @@ def ref_json(incident: Incident, progress: Progress | None) -> Json | None:
 def attached_json(
     incident: Incident, progress: Progress | None, text: str | None, runs: Sequence[StepRun] = ()
 ) -> Json:
-    """The runbook of an incident with its steps; `runs` are those of the incident, newest first."""
+    """The runbook of an incident with its steps; `runs` are the newest of each."""
     steps = progress.steps if progress else ()
-    latest = {run.number: run for run in reversed(runs)}
+    latest = {run.number: run for run in runs}
     known = [(step, progress.standing(step.number)) for step in steps] if progress else []
     return {
         "incident_id": incident.id,

@@ -47,7 +47,7 @@ def incident_page(
         "State": f"{incident.state}, {incident.severity}",
         "Runbook": f"{progress.name}, as it was at {when(progress.attached_at)}",
     }
-    latest = {run.number: run for run in reversed(runs)}
+    latest = {run.number: run for run in runs}
     steps = [(step, progress.standing(step.number), _run(latest.get(step.number))) for step in progress.steps]
     link = web_link("the alert's own runbook", incident.runbook_url or "")
     return _answer(

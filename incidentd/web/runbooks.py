@@ -76,7 +76,7 @@ async def of_incident(call: Call) -> web.Response:
             raise not_found(f"there is no incident INC-{number}")
         progress = store.of(tx, [number]).get(number)
         text = store.text_of(tx, progress) if progress else None
-        return found[0], progress, text, automation_store.of_incident(tx, number)
+        return found[0], progress, text, automation_store.latest_of(tx, number)
 
     incident, progress, text, runs = await call.desk.context.store.read(read)
     if progress is None and not incident.runbook_url:
@@ -102,7 +102,7 @@ async def mark(call: Call) -> web.Response:
 
     def write(tx: Tx) -> tuple[tuple[Change, ...], dict[str, Any]]:
         progress, changes = _moved(tx, call, number, int(given), rules, now)
-        incident, runs = incident_store.by_ids(tx, [number])[0], automation_store.of_incident(tx, number)
+        incident, runs = incident_store.by_ids(tx, [number])[0], automation_store.latest_of(tx, number)
         return changes, attached_json(incident, progress, store.text_of(tx, progress), runs)
 
     changes, answer = await context.store.write(write)

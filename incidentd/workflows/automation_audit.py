@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from incidentd.audit.chain import Value
@@ -22,9 +22,9 @@ def audited(
     action: str,
     result: Result | None = None,
     what: Action | None = None,
-    argv: Sequence[str] = (),
+    more: Mapping[str, Value] | None = None,
 ) -> None:
-    """Note in the audit log that a run began, or what came of it."""
+    """Note in the audit log that a run began, or what came of it; with `more` that is known."""
     data: dict[str, Value] = {
         "run": run.id,
         "step": run.number,
@@ -35,6 +35,7 @@ def audited(
         "dry_run": run.dry_run,
         "attempts": run.attempts,
     }
+    data |= more or {}
     private = {}
     if run.approved_by:
         private["approved_by"] = run.approved_by
@@ -47,15 +48,8 @@ def audited(
             "milliseconds": round(took.total_seconds() * 1000),
             "output_sha256": result.sha256,
         }
-    data |= {"argv": list(argv)} if argv else {}
     data |= _request(what) if what is not None else {}
     audit.note(tx, now, run.asked_by or OURSELVES, action, f"incident:{run.incident_id}", data, private)
-
-
-def begun(tx: Tx, run: StepRun, what: Action, argv: Sequence[str], now: datetime) -> None:
-    """Note that one that changes something begins. `argv`: what is to run, if it is a command."""
-    if run.changes:
-        audited(tx, run, now, "runbook.step_begun", what=what, argv=argv)
 
 
 def _request(action: Action) -> dict[str, Value]:

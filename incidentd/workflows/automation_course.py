@@ -1,16 +1,18 @@
-"""The course of runs: whose turn it is, and what came of it.
+"""The course of runs: whose turn it is.
 
 A run that changes something begins at most once: that it begins is committed before, and nothing takes it up again.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from incidentd.automation.base import Result, Task
-from incidentd.domain.automation import Policy, RunState, StepRun, check_move, lease_of, subject_of
+from incidentd.automation.base import Task
+from incidentd.domain.automation import Policy, RunState, StepRun, check_move, subject_of
+from incidentd.domain.automation_watch import LEASE
 from incidentd.domain.incident import OURSELVES, Change, Entry, Incident
 from incidentd.domain.notification import Notice
 from incidentd.domain.runbook import Action, Step
@@ -23,11 +25,8 @@ from incidentd.workflows.automation_switch import stopped
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules
 
-_SHOWN = 2000
-"""Characters of an output that the timeline repeats."""
-_FAILURES = frozenset(
-    {RunState.FAILED, RunState.TIMED_OUT, RunState.STOPPED, RunState.INTERRUPTED, RunState.REFUSED}
-)
+_PAGE = 200
+"""Runs of the queue that are looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,7 @@ def claim(tx: Tx, rules: Rules, now: datetime) -> tuple[list[Claimed], tuple[Cha
     if not policy.enabled or stopped(tx) is not None:
         return [], ()
     automation.lock(tx)
-    known = automation.busy(tx)
-    turn = chosen(known, policy)
+    turn = chosen(tx, policy)
     ledger = Ledger(rules, now)
     claimed = []
     found = {
@@ -73,20 +71,33 @@ def claim(tx: Tx, rules: Rules, now: datetime) -> tuple[list[Claimed], tuple[Cha
     return claimed, tuple(ledger.changes)
 
 
-def chosen(known: Sequence[StepRun], policy: Policy) -> list[StepRun]:
-    """Those of `known` whose turn it is, in their order, as far as the limits allow."""
-    running = [run for run in known if run.state is RunState.RUNNING]
-    turn: list[StepRun] = []
-    for run in known:
-        if run.state is not RunState.QUEUED or len(running) >= policy.at_once:
-            continue
-        same = sum(other.book == run.book for other in running)
-        # Two restarts of one service at once is what nobody wants.
-        twin = run.changes and any((o.kind, o.subject) == (run.kind, run.subject) for o in running)
-        if same < policy.per_runbook and not twin:
-            turn.append(run)
-            running.append(run)
+def chosen(tx: Tx, policy: Policy) -> list[StepRun]:
+    """Those whose turn it is, in their order, as far as the limits allow."""
+    busy, turn = automation.running(tx), list[StepRun]()
+    last: StepRun | None = None
+    while len(busy) < policy.at_once:
+        # Those of a runbook that has all its places are passed over by the database, however many they are.
+        page = automation.queue(tx, last, _full(busy, policy), _PAGE)
+        for run in page:
+            if len(busy) < policy.at_once and _fits(run, busy, policy):
+                turn.append(run)
+                busy.append(run)
+        if len(page) < _PAGE:
+            break
+        last = page[-1]
     return turn
+
+
+def _full(busy: Sequence[StepRun], policy: Policy) -> list[str]:
+    count = Counter(run.book for run in busy)
+    return [book for book, running in count.items() if running >= policy.per_runbook]
+
+
+def _fits(run: StepRun, busy: Sequence[StepRun], policy: Policy) -> bool:
+    same = sum(other.book == run.book for other in busy)
+    # Two restarts of one service at once is what nobody wants.
+    twin = run.changes and any((o.kind, o.subject) == (run.kind, run.subject) for o in busy)
+    return same < policy.per_runbook and not twin
 
 
 def _begun(
@@ -115,12 +126,23 @@ def _begun(
         started_at=now,
         attempts=run.attempts + 1,
         generation=run.generation + 1,
-        lease_until=now + lease_of(step.action),
+        lease_until=now + LEASE,
         stop=None,
     )
     automation.save(tx, begun)
     incident = _set_going(tx, ledger, begun, step, incident, progress)
     return Claimed(begun, step, step.action, incident)
+
+
+def begun(tx: Tx, claimed: Claimed, argv: Sequence[str], now: datetime) -> None:
+    """Keep what is to run, and note in the audit log that what changes something begins. `argv`: of a command."""
+    run = claimed.run
+    if argv:
+        # Who finds it interrupted can say what that was.
+        automation.save(tx, replace(run, data={**run.data, "argv": list(argv)}))
+    if run.changes:
+        said = {"argv": list(argv)} if argv else None
+        audited(tx, run, now, "runbook.step_begun", None, claimed.action, said)
 
 
 def _refusal(tx: Tx, policy: Policy, run: StepRun, action: Action, incident: Incident, now: datetime) -> str:
@@ -158,60 +180,7 @@ def _set_going(
     return ledger.apply(Change(incident, replace(entry, data={**entry.data, "run": run.id})))
 
 
-# -- what came of it --------------------------------------------------------------------------------------------
-def settle(tx: Tx, claimed: Claimed, result: Result, rules: Rules, now: datetime) -> tuple[Change, ...]:
-    """Write what came of a run, if it is still the one that was begun."""
-    found = incidents.by_ids(tx, [claimed.run.incident_id])
-    run = still(tx, claimed)
-    if run is None:
-        return ()
-    if not found:
-        automation.save(tx, ended(run, result.state, result.summary, now))
-        return ()
-    done = ended(run, result.state, result.summary, now)
-    automation.save(tx, replace(done, output=result.output, data=dict(result.data)))
-    ledger = Ledger(rules, now)
-    told(tx, ledger, claimed, done, result, found[0])
-    audited(tx, done, now, "runbook.step_ended", result, claimed.action)
-    ledger.save(tx)
-    offer_again(tx, run, found[0], rules.automation, now)
-    return tuple(ledger.changes)
-
-
-def still(tx: Tx, claimed: Claimed) -> StepRun | None:
-    """The run, if it is still the one that was begun; locked."""
-    run = automation.by_id(tx, claimed.run.id)
-    mine = run is not None and run.state is RunState.RUNNING and run.generation == claimed.run.generation
-    return run if mine else None
-
-
-def told(tx: Tx, ledger: Ledger, claimed: Claimed, run: StepRun, result: Result, incident: Incident) -> None:
-    """The step and the timeline; people who asked are told too."""
-    step, actor = claimed.step, run.asked_by or OURSELVES
-    facts: dict[str, object] = {"run": run.id, "kind": run.kind.value, "outcome": run.state.value}
-    if result.output:
-        facts["output"] = result.output[-_SHOWN:]
-    if run.dry_run:
-        data = {"step": run.number, **facts}
-        text = f"step {run.number}, dry run: {result.summary}"
-        note(ledger, incident, Entry("run_tried", actor, text, data), run)
-        return
-    move = Move.FAIL if run.state in _FAILURES else Move.SUCCEED
-    before = runbooks.of(tx, [incident.id])[incident.id].standing(step.number)
-    after = moved(before, move, actor, _comment(run, result), incident.moment(ledger.now))
-    runbooks.put(tx, incident.id, after)
-    entry = entry_of(step, move, after)
-    note(ledger, incident, replace(entry, data={**entry.data, **facts}), run)
-
-
-def _comment(run: StepRun, result: Result) -> str:
-    said = {RunState.INTERRUPTED: "interrupted", RunState.STOPPED: "stopped", RunState.REFUSED: "not run"}
-    words = said.get(run.state, "")
-    if not words or result.summary.startswith(words):
-        return result.summary
-    return f"{words}: {result.summary}"
-
-
+# -- what both ends share -------------------------------------------------------------------------------------
 def note(ledger: Ledger, incident: Incident, entry: Entry, run: StepRun) -> None:
     """Write a line about a run, and tell people of it if one of them asked for it."""
     incident = ledger.changed.get(incident.id, incident)

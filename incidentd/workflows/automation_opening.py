@@ -1,4 +1,4 @@
-"""What an incident's opening means for the steps of its runbook: in the transaction that opens it, and once."""
+"""What an incident's opening and its getting worse mean for the steps of its runbook: in that transaction, once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from datetime import datetime
 from incidentd.domain.automation import Planned, Policy, RunState, StepRun, opening, subject_of
 from incidentd.domain.incident import Incident
 from incidentd.domain.runbook import Runbook
-from incidentd.store import automation
+from incidentd.domain.runbook_steps import StepState
+from incidentd.store import automation, runbooks
 from incidentd.store.engine import Tx
 
-_Plans = list[tuple[Incident, Runbook, list[Planned]]]
+_Plans = list[tuple[Incident, str, list[Planned]]]
+"""Incident, hash of its runbook, what is to begin or to be offered."""
 
 
 def begin(tx: Tx, opened: Sequence[tuple[Incident, Runbook]], policy: Policy, now: datetime) -> None:
@@ -19,8 +21,37 @@ def begin(tx: Tx, opened: Sequence[tuple[Incident, Runbook]], policy: Policy, no
     if not policy.enabled or not opened:
         return
     plans = [
-        (incident, book, list(opening(book.steps, incident.severity, policy))) for incident, book in opened
+        (incident, book.hash, list(opening(book.steps, incident.severity, policy)))
+        for incident, book in opened
     ]
+    _add(tx, plans, policy, now)
+
+
+def rise(tx: Tx, worse: Sequence[Incident], policy: Policy, now: datetime) -> None:
+    """Write what is due for the first time at the severity that these incidents have by now.
+
+    Nothing that was run or offered before is again, nor what a person has marked.
+    """
+    if not policy.enabled or not worse:
+        return
+    books = runbooks.of(tx, [incident.id for incident in worse])
+    known = automation.numbers_of(tx, sorted(books)) if books else set()
+    plans: _Plans = []
+    for incident in worse:
+        if (book := books.get(incident.id)) is None:
+            continue
+        due = [
+            each
+            for each in opening(book.steps, incident.severity, policy)
+            if each.action.when
+            and (incident.id, each.number) not in known
+            and book.standing(each.number).state is StepState.PENDING
+        ]
+        plans.append((incident, book.hash, due))
+    _add(tx, plans, policy, now)
+
+
+def _add(tx: Tx, plans: _Plans, policy: Policy, now: datetime) -> None:
     wanted = any(each.state is RunState.QUEUED for _, _, found in plans for each in found)
     room = policy.waiting - automation.queued(tx) if wanted else 0
     automation.add(tx, list(_runs(plans, policy, room, now)))
@@ -34,7 +65,7 @@ def _runs(plans: _Plans, policy: Policy, room: int, now: datetime) -> Iterator[S
                 room -= 1
                 # In a storm people decide what is worth looking at.
                 state = state if room >= 0 else RunState.OFFERED
-            yield new_run(incident, book.hash, each, state, policy, now)
+            yield new_run(incident, book, each, state, policy, now)
 
 
 def tries(policy: Policy, incident: Incident) -> bool:

@@ -5,25 +5,20 @@ One that changes something and was interrupted is never taken up again: what it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from incidentd.automation.base import Result, one_line
+from incidentd.audit.chain import Value
+from incidentd.automation.base import Result, masked, one_line
 from incidentd.domain.automation import Policy, RunState, StepRun, check_move
+from incidentd.domain.automation_watch import Sign
 from incidentd.domain.incident import OURSELVES, Change, Entry, Incident
 from incidentd.store import automation, incidents, runbooks
 from incidentd.store.engine import Tx
 from incidentd.workflows.automation_audit import audited
-from incidentd.workflows.automation_course import (
-    Claimed,
-    chosen,
-    ended,
-    note,
-    offer_again,
-    released,
-    still,
-    told,
-)
+from incidentd.workflows.automation_course import Claimed, chosen, ended, note, offer_again, released
+from incidentd.workflows.automation_results import settle, still, told
 from incidentd.workflows.automation_switch import stopped
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules
@@ -31,6 +26,9 @@ from incidentd.workflows.rules import Rules
 ATTEMPTS = 3
 """How often a run that only looks is taken up, restarts included."""
 _LOST = "the daemon ended in the middle of it"
+_UNKNOWN = "the daemon stopped; whether it took effect is unknown"
+_PAGE = 1000
+"""Runs that one look ends at most; the next one goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +37,27 @@ class Look:
 
     now: datetime
     held: frozenset[int] = frozenset()
-    """Runs that are under way in this very process, whatever their lease says."""
+    """Runs that are under way in this very process."""
+    silent: Mapping[int, Sign] = field(default_factory=dict)
+    """Runs of others that give no sign of life any more, with the last one: another may have come since."""
     alone: bool = False
     """This daemon has the database to itself and has just begun: nothing runs, whatever stands there."""
 
 
 def due(tx: Tx, rules: Rules, look: Look) -> bool:
     """True if a run is to be ended or may begin: a read, so that waiting for long ones writes nothing."""
-    known, off = automation.busy(tx), _off(tx, rules.automation)
-    if any([_over(run, rules.automation, off, look) is not None for run in known]):
-        return True
-    return not off and bool(chosen(known, rules.automation))
+    off = _off(tx, rules.automation)
+    return bool(_to_end(tx, rules.automation, off, look) or (not off and chosen(tx, rules.automation)))
+
+
+def _to_end(tx: Tx, policy: Policy, off: str, look: Look) -> list[tuple[StepRun, tuple[RunState, str]]]:
+    """What is over, with how and why."""
+    if off:
+        waits = automation.waiting(tx, _PAGE)
+    else:
+        waits = automation.waiting(tx, _PAGE, look.now - policy.fresh, look.now - policy.agree_within)
+    known = [*automation.running(tx), *waits]
+    return [(run, end) for run in known if (end := _over(run, policy, off, look)) is not None]
 
 
 def _off(tx: Tx, policy: Policy) -> str:
@@ -60,8 +68,7 @@ def tidy(tx: Tx, rules: Rules, look: Look) -> tuple[Change, ...]:
     """End what has waited for too long, what is switched off, and what nobody runs any more."""
     automation.lock(tx)
     policy, ledger = rules.automation, Ledger(rules, look.now)
-    off = _off(tx, policy)
-    found = [(run, end) for run in automation.busy(tx) if (end := _over(run, policy, off, look))]
+    found = _to_end(tx, policy, _off(tx, policy), look)
     known = {i.id: i for i in incidents.by_ids(tx, sorted({run.incident_id for run, _ in found}))}
     for each, (state, why) in found:
         run = automation.by_id(tx, each.id)
@@ -81,8 +88,9 @@ def tidy(tx: Tx, rules: Rules, look: Look) -> tuple[Change, ...]:
 def _over(run: StepRun, policy: Policy, off: str, look: Look) -> tuple[RunState, str] | None:
     now = look.now
     if run.state is RunState.RUNNING:
-        late = run.lease_until is not None and run.lease_until < now
-        if run.id not in look.held and (look.alone or late):
+        if run.id not in look.held and (
+            look.alone or look.silent.get(run.id) == (run.generation, run.lease_until)
+        ):
             return RunState.INTERRUPTED, _LOST
         return (RunState.STOPPED, off) if off and run.stop is None else None
     if off:
@@ -122,14 +130,22 @@ def _interrupted(
     words = f"interrupted: {_LOST}"
     words += "; what it had done by then is not known, and it is not repeated" if run.changes else ""
     words = one_line(f"{words}; it was to stop: {run.stop}") if run.stop else words
-    said = known or Result(RunState.INTERRUPTED, words)
+    argv = _argv(run)
+    said = masked(known or Result(RunState.INTERRUPTED, words, data={"argv": argv} if argv else {}))
     result = replace(said, state=RunState.INTERRUPTED, summary=words)
     over = ended(run, RunState.INTERRUPTED, words, ledger.now)
     over = replace(over, output=result.output, data=dict(result.data))
     automation.save(tx, over)
     told(tx, ledger, Claimed(run, step, step.action, incident), over, result, incident)
-    audited(tx, over, ledger.now, "runbook.step_ended", result, step.action)
+    more: dict[str, Value] = {"outcome": over.state.value, "interrupted": _UNKNOWN if run.changes else _LOST}
+    more |= {"argv": list[Value](argv)} if argv else {}
+    audited(tx, over, ledger.now, "runbook.step_ended", known and result, step.action, more)
     offer_again(tx, run, incident, ledger.rules.automation, ledger.now)
+
+
+def _argv(run: StepRun) -> list[str]:
+    kept = run.data.get("argv")
+    return [str(each) for each in kept] if isinstance(kept, list) else []
 
 
 def handed_back(tx: Tx, claimed: Claimed, result: Result, rules: Rules, now: datetime) -> tuple[Change, ...]:
@@ -140,7 +156,7 @@ def handed_back(tx: Tx, claimed: Claimed, result: Result, rules: Rules, now: dat
     found = incidents.by_ids(tx, [claimed.run.incident_id])
     run = still(tx, claimed)
     if run is None or not found:
-        return ()
+        return settle(tx, claimed, result, rules, now)
     ledger = Ledger(rules, now)
     _interrupted(tx, ledger, run, found[0], result)
     ledger.save(tx)

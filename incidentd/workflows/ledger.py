@@ -8,6 +8,7 @@ from datetime import datetime
 
 from incidentd.domain.incident import Change, Entry, Incident, State, evolve
 from incidentd.domain.notification import Notice
+from incidentd.domain.runbook import Guidance
 from incidentd.store import automation, incidents, outbox, proofs, runbooks, silences, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.outbox import NewDelivery
@@ -114,12 +115,16 @@ class Ledger:
         runbooks.attach(tx, self.attached, self.now)
         books = [(self.fresh[each.incident_id], each.runbook) for each in self.attached]
         automation_opening.begin(tx, books, self.rules.automation, self.now)
+        automation_opening.rise(tx, self._worse(), self.rules.automation, self.now)
         self.changes = guided(tx, self.changes)
         self.follow_ups.save(tx, self.fresh.keys())
         over = self._over()
         silences.end(tx, over, "its incident is resolved", self.now)
-        # Without automation too: offers may be left from when it was enabled.
-        automation.end_offers(tx, over, "its incident is resolved", self.now)
+        # Without automation too: offers may be left from when it was enabled. Who has no runbook never had any.
+        guided_by_one = {c.incident.id for c in self.changes if c.guidance is Guidance.RUNBOOK}
+        automation.end_offers(
+            tx, [n for n in over if n in guided_by_one], "its incident is resolved", self.now
+        )
         proofs.acknowledged(tx, self._who_acknowledged(), self.now)
         audit.incidents_changed(tx, self.entries, {**self.changed, **self.fresh}, self.now)
         ends = [
@@ -135,6 +140,14 @@ class Ledger:
         return sorted(
             [number for number in ended if not (self.changed.get(number) or self.fresh[number]).open]
         )
+
+    def _worse(self) -> list[Incident]:
+        """Incidents that may be worse than they ever were."""
+        kinds = {"severity_raised", "reopened"}
+        found = sorted({number for number, _, _, entry in self.entries if entry.kind in kinds})
+        return [
+            self.changed[number] for number in found if number in self.changed and self.changed[number].open
+        ]
 
     def _who_acknowledged(self) -> list[str]:
         """The configured people who did: it proves that they can."""

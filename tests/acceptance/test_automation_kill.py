@@ -106,6 +106,10 @@ async def killed_and_started(config: Path, notes: Path) -> None:
                 "step 2 failed: Restart it.: interrupted: the daemon ended in the middle of it; what it had done"
             )
             assert "it only looks, so it begins again" in texts["run_interrupted"]
+            said = (await client.get("/api/v1/audit?limit=500"))["items"]
+            [ended] = [each["data"] for each in said if each["data"] and "interrupted" in each["data"]]
+            assert ended["interrupted"] == "the daemon stopped; whether it took effect is unknown"
+            assert (ended["subject"], ended["argv"][:2]) == ("restart", ["/bin/sh", "-c"])
             assert (notes / "looks").read_text() == "looked\nlooked\n"
             assert (notes / "restarts").read_text() == "began\n"
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from incidentd.automation.base import KEPT_BYTES
-from incidentd.automation.command import CommandExecutor
+from incidentd.automation import process
+from incidentd.automation.base import KEPT_BYTES, shown
+from incidentd.automation.command import CommandExecutor, why_none
 from incidentd.domain.automation import RunState
 from incidentd.domain.runbook import Kind
 from tests.acceptance.waiting import until
@@ -103,6 +106,8 @@ async def test_a_daemon_that_is_root_runs_nothing_as_root() -> None:
             task_of(Kind.COMMAND, command="it"), section.agree_within, asyncio.Event()
         )
         assert (told.state, said in told.summary) == (RunState.REFUSED, True)
+        assert said in why_none(section)
+    assert why_none(configured()) == ""
 
 
 async def test_exit_codes_signals_and_what_cannot_start_are_told() -> None:
@@ -184,6 +189,65 @@ async def test_memory_and_files_are_limited_and_zombies_are_collected() -> None:
     assert (told.state, told.summary) == (RunState.SUCCEEDED, "all forked")
 
 
+@pytest.mark.parametrize("whom", ["parent", "grandparent", "both"])
+async def test_a_command_that_kills_what_watches_it_ends_with_all_it_began(whom: str, tmp_path: Path) -> None:
+    mark = f"freed-{whom}-4d0c"
+    above = {"parent": "[guard]", "grandparent": "[supervisor]", "both": "[supervisor, guard]"}[whom]
+    code = (
+        "import os, subprocess, time\n"
+        f"child = ['/usr/bin/python3', '-c', 'import time; time.sleep(99)', '{mark}']\n"
+        "for _ in range(3): subprocess.Popen(child, start_new_session=True)\n"
+        "guard = os.getppid()\n"
+        "supervisor = int(open(f'/proc/{guard}/stat').read().rpartition(')')[2].split()[1])\n"
+        f"print('began', flush=True); [os.kill(pid, 9) for pid in {above}]; time.sleep(99)"
+    )
+    limits = {"cpu": 5, "memory": 1 << 30, "processes": 40, "files": 64, "file_size": 1 << 20}
+    program = process.Program(python(code), {"PATH": os.defpath}, limits, None, 50)
+    since = time.monotonic()
+    # As the user that the daemon itself is: only then may it.
+    ended = await process._supervised(program, None, str(tmp_path), asyncio.Event())
+    assert time.monotonic() - since < SLACK
+    assert (ended.why, ended.signal) == (("exited", 9) if whom == "parent" else ("lost", None))
+    assert ended.tail == (b"began\n" if whom == "parent" else b"")
+    await until(lambda: not alive(mark), "its children to end", SLACK)
+
+
+async def test_a_command_of_the_daemons_own_user_cannot_read_the_daemon() -> None:
+    """In a process of its own that is not root, for root may read everything."""
+    code = (
+        "import asyncio, os\n"
+        "from incidentd.automation.process import Program, run\n"
+        'spy = (\'import os\\nfor what in ("environ", "mem", "fd"):\\n try: open(f"/proc/{%d}/{what}").read(9);\'\n'
+        "       ' print(what)\\n except OSError as error: print(type(error).__name__)' % os.getpid())\n"
+        "limits = {'cpu': 5, 'memory': 1 << 30, 'processes': 40, 'files': 64, 'file_size': 1 << 20}\n"
+        "program = Program(('/usr/bin/python3', '-c', spy), {}, limits, None, 20)\n"
+        "print(asyncio.run(run(program, asyncio.Event())).tail.decode())\n"
+        "print(len(os.listdir('/proc/self/fd')) > 2, 'Name' in open('/proc/self/status').read())"
+    )
+    root = os.geteuid() == 0
+    if root and sys.version_info[:2] != _version_of("/usr/bin/python3"):
+        pytest.skip(
+            "nobody may use the interpreter that the suite runs on, and the system's is another version"
+        )
+    done = await asyncio.to_thread(
+        subprocess.run,
+        ["/usr/bin/python3" if root else sys.executable, "-c", code],
+        user="nobody" if root else None,
+        cwd="/",
+        env={"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.defpath},
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+    assert done.stdout.decode().split() == ["PermissionError"] * 3 + ["True", "True"], done.stderr
+
+
+def _version_of(interpreter: str) -> tuple[int, ...]:
+    code = "import sys; print(*sys.version_info[:2])"
+    said = subprocess.run([interpreter, "-c", code], capture_output=True, check=True).stdout
+    return tuple(int(part) for part in said.split())
+
+
 async def test_it_is_ended_when_it_is_told_to_stop() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(0.2, stop.set)
@@ -201,6 +265,18 @@ async def test_a_run_that_is_cancelled_leaves_nothing() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await until(lambda: not alive(mark), "its end", SLACK)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("/bin/x", "--password=hunter2hunter2"), ["/bin/x", "--password=[secret]"]),
+        (("/bin/x", "--password", "hunter2hunter2", "-n"), ["/bin/x", "--password", "[secret]", "-n"]),
+        (("/bin/x", "-c", "sleep 3", "key"), ["/bin/x", "-c", "sleep 3", "key"]),
+    ],
+)
+def test_secrets_among_arguments_are_not_written_down(argv: tuple[str, ...], said: list[str]) -> None:
+    assert shown(argv) == said
 
 
 async def test_a_dry_run_says_what_would_run() -> None:

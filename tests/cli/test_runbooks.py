@@ -213,6 +213,60 @@ def test_check_warns_of_one_that_no_incident_can_get_and_of_an_empty_folder(fold
     assert incidentd(folder, "check", str(empty)).stdout == f"{empty} has no runbook (NAME.md)\n"
 
 
+STEPS = """---
+match: [alertname=Other]
+---
+## Steps
+1. Look
+2. Restart
+
+   ```yaml step command
+   command: restrat
+   ```
+3. Ask
+
+   ```yaml step http
+   url: http://api.internal:8080/x
+   ```
+4. Ask Prometheus
+
+   ```yaml step promql
+   query: up
+   source: other
+   ```
+5. Tell
+
+   ```yaml step notify
+   channels: [console, pager]
+   message: x
+   ```
+"""
+
+
+def test_check_with_a_configuration_tells_what_automation_would_refuse(folder: Path) -> None:
+    file, config = folder / "steps.md", folder.parent / "automation.yaml"
+    file.write_text(STEPS, encoding="utf-8")
+    config.write_text(
+        f"runbooks: {{path: {folder}}}\nautomation:\n  prometheus: {{main: {{url: 'http://127.0.0.1:9'}}}}\n"
+        "  commands: {restart: {argv: [/bin/true]}}\n",
+        encoding="utf-8",
+    )
+    nearest = 'restart; did you mean "restart"?'
+    found = [
+        f"{file}:8: step 2: automation.commands has no restrat; add it there; accepted now: {nearest}",
+        f"{file}:13: step 3: automation.http_hosts does not have api.internal:8080; add it there",
+        f"{file}:18: step 4: automation.prometheus has no other; add it there; accepted now: main",
+        f"{file}:24: step 5: channels has no pager; add it there; accepted now: console",
+    ]
+    for path in ([], [str(folder)], [str(file)]):
+        arguments = ["runbooks", "check", *path, "--config", str(config)]
+        told = CliRunner().invoke(main, arguments)
+        assert (told.exit_code, told.stderr.splitlines()) == (0, [f"warning: {each}" for each in found])
+        told = CliRunner().invoke(main, [*arguments, "--strict"])
+        assert (told.exit_code, told.stderr.splitlines()) == (1, found)
+    assert CliRunner().invoke(main, ["runbooks", "check", str(folder)]).stderr == ""
+
+
 def test_the_schemas_are_schemas_and_accept_what_the_reader_accepts() -> None:
     assert tuple(Kind) == KINDS
     for args in ((), *((kind,) for kind in KINDS)):

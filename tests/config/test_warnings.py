@@ -50,6 +50,16 @@ def test_a_secret_file_that_everybody_can_read_is_warned_about(
     assert found == ([remedy] if warned else [])
 
 
+def test_commands_that_run_as_the_daemons_own_user_are_warned_about(tmp_path: Path) -> None:
+    text = "automation: {enabled: true, commands: {look: {argv: [/bin/true]}}"
+    [found] = _warnings(tmp_path, f"{text}}}")
+    assert found.startswith(
+        "automation.user: not set, so commands run as the daemon's own user, who can read its"
+    )
+    assert _warnings(tmp_path, f"{text}, user: runner}}") == []
+    assert _warnings(tmp_path, "automation: {enabled: true}") == []
+
+
 def test_a_door_to_the_world_without_tokens_is_warned_about(tmp_path: Path) -> None:
     assert _warnings(tmp_path, "server: {host: 0.0.0.0}") == [
         (

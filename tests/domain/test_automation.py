@@ -16,7 +16,6 @@ from incidentd.domain.automation import (
     RunMoveError,
     RunState,
     check_move,
-    lease_of,
     opening,
     place_of,
     subject_of,
@@ -138,8 +137,6 @@ def test_only_the_table_s_moves_are_possible_and_ends_are_ends(before: RunState,
     assert before in LIVE or before not in RUN_MOVES
 
 
-def test_a_lease_outlasts_every_attempt() -> None:
-    action = Action(Kind.PROMQL, timeout=timedelta(seconds=30), retries=2)
-    assert lease_of(action) == timedelta(seconds=3 * 31 + 15)
+def test_what_a_step_works_on_and_how_long_it_rests() -> None:
     assert (subject_of(PROMQL), subject_of(SILENCE), subject_of(command("look"))) == ("", "", "look")
     assert POLICY.cooldown(command("restart")) == timedelta(minutes=5)

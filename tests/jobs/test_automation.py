@@ -50,7 +50,7 @@ class Scripted:
         return answer
 
     def plan(self, task: Task) -> Result:
-        raise AssertionError(task)
+        return replace(FINE, data={"argv": [task.action.attributes["command"]]})
 
 
 @dataclass
@@ -63,9 +63,9 @@ class Shop:
     does: Scripted
     rules: Any = None
 
-    async def fires(self, **action: Any) -> None:
+    async def fires(self, command: str = "look", run: Run = Run.AUTO, **action: Any) -> None:
         """An incident whose first step begins by itself."""
-        step = Step(1, "Look", Action(Kind.COMMAND, Run.AUTO, attributes={"command": "look"}, **action))
+        step = Step(1, "Look", Action(Kind.COMMAND, run, attributes={"command": command}, **action))
         book = Runbook("a", "A", (parse_matcher('alertname=~".+"'),), (step,), "text", "hash")
         self.rules = replace(RULES, runbooks=Shelf((book,)), automation=POLICY)
         posts, now = [Submission("main", "r", (fires("a"),))], self.clock.now()

@@ -15,7 +15,9 @@ from incidentd.domain.runbook_match import Shelf
 from incidentd.runbooks.read import read_runbook
 from incidentd.web.automation_answers import RunDetail, RunList, SwitchAnswer
 from incidentd.web.runbook_answers import IncidentRunbook
-from incidentd.workflows.automation_course import claim, settle
+from incidentd.workflows.automation_course import claim
+from incidentd.workflows.automation_results import settle
+from tests.automation.world import USER
 from tests.web.conftest import Daemon, Start, alert
 from tests.web.slack_world import Workspace, workspace
 
@@ -43,6 +45,7 @@ match: ['alertname=~".+"']
 """
 SECTION: dict[str, Any] = {
     "enabled": True,
+    "user": USER,
     "prometheus": {"main": {"url": "http://127.0.0.1:9090"}},
     "commands": {"restart": {"argv": ["/bin/false"]}},
 }
@@ -91,6 +94,17 @@ async def test_a_run_is_shown_with_its_step_in_lists_and_with_its_output(daemon:
     assert (one["output"], one["asked_by"]) == ("line one\nline <two>\n", None)
     for path in (f"{RUNS}/99", f"{RUNS}/x", "/api/v1/incidents/2/runbook/runs/1"):
         assert (await daemon.get(path))[0].status == 404
+
+
+async def test_runs_come_in_pages_and_of_one_step(daemon: Daemon) -> None:
+    _, page = await daemon.get(f"{RUNS}?limit=1")
+    _, rest = await daemon.get(f"{RUNS}?limit=1&cursor={page['next_cursor']}")
+    assert [run["number"] for run in (*page["items"], *rest["items"])] == [2, 1]
+    assert rest["next_cursor"] is None
+    _, page = await daemon.get(f"{RUNS}?number=1")
+    assert [run["number"] for run in page["items"]] == [1]
+    for wrong in ("limit=0", "limit=501", "number=0", "number=x", "cursor=x", "step=1"):
+        assert (await daemon.get(f"{RUNS}?{wrong}"))[0].status == 400
 
 
 async def test_the_course_is_a_drawing_of_its_own_and_on_the_page(daemon: Daemon) -> None:

@@ -10,11 +10,13 @@ from incidentd.automation.base import Result
 from incidentd.domain.automation import CommandRule, Policy, RunState
 from incidentd.domain.matcher import parse_matcher
 from incidentd.domain.runbook import Action, Kind, Run, Runbook, Step
+from incidentd.store import automation as store
 from incidentd.store.schema_automation import step_runs
 from incidentd.store.schema_runbooks import runbook_steps
 from incidentd.workflows import automation
 from incidentd.workflows.automation import RunAsk
-from incidentd.workflows.automation_course import Claimed, claim, settle
+from incidentd.workflows.automation_course import Claimed, claim
+from incidentd.workflows.automation_results import settle
 from incidentd.workflows.automation_tidy import Look, due, tidy
 from tests.workflows.world import World
 
@@ -73,8 +75,11 @@ def ask(world: World, number: int, actor: str = "alice", *, dry_run: bool = Fals
     return world.write(lambda tx: automation.ask(tx, wanted, rules, now))
 
 
-def look(world: World, *held: int, alone: bool = False) -> bool:
-    rules, seen = world.rules, Look(world.now, frozenset(held), alone=alone)
+def look(world: World, *held: int, alone: bool = False, silent: tuple[int, ...] = ()) -> bool:
+    rules = world.rules
+    signs = {run.id: (run.generation, run.lease_until) for run in world.write(store.running)}
+    unheard = {number: signs[number] for number in silent}
+    seen = Look(world.now, frozenset(held), unheard, alone)
     wanted = world.write(lambda tx: due(tx, rules, seen))
     world.write(lambda tx: tidy(tx, rules, seen))
     return wanted

@@ -16,7 +16,7 @@ from incidentd.store import schema
 from incidentd.store.schema_automation import step_runs
 from incidentd.workflows import automation
 from incidentd.workflows.automation import RunAsk
-from incidentd.workflows.automation_tidy import handed_back, unbegun
+from incidentd.workflows.automation_tidy import unbegun
 from tests.workflows.automating import BOOK, FINE, POLICY, ask, finish, look, policy, runs, states, take
 from tests.workflows.world import RULES, World, fires, stored
 
@@ -139,18 +139,6 @@ def test_offers_end_with_their_incident_though_automation_was_switched_off_since
     policy(world, enabled=False)
     world.resolve()
     assert runs(world)[3] == "withdrawn"
-
-
-def test_what_a_run_had_said_when_its_daemon_stopped_is_kept(world: World) -> None:
-    world.post(fires("a"))
-    ask(world, 3)
-    [restart] = [each for each in take(world) if each.run.number == 3]
-    rules, now, said = world.rules, world.now, replace(FINE, state=RunState.STOPPED)
-    world.write(lambda tx: handed_back(tx, restart, said, rules, now))
-    [row] = [row for row in world.rows(step_runs) if row.number == 3]
-    assert (row.state, row.output) == ("interrupted", "line\n")
-    audited = [row.entry for row in world.rows(schema.metadata.tables["audit_events"], "seq")]
-    assert '"argv":["/bin/true"]' in "".join(audited)
 
 
 def test_a_change_whose_daemon_stopped_before_it_began_waits_unless_somebody_stopped_it(
