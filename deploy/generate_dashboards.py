@@ -44,7 +44,7 @@ def _dashboard(name: str, board: Mapping[str, Any]) -> dict[str, Any]:
         "refresh": board.get("refresh", "1m"),
         "time": {"from": f"now-{board['window']}", "to": "now"},
         "timezone": "browser",
-        "templating": {"list": _variables()},
+        "templating": {"list": _variables(environments=board.get("environments", False))},
         "annotations": {"list": [_deployments()]},
         "links": [
             {
@@ -59,19 +59,29 @@ def _dashboard(name: str, board: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _variables() -> list[dict[str, Any]]:
-    found = {
-        "name": "job",
-        "label": "Job",
+def _variables(*, environments: bool) -> list[dict[str, Any]]:
+    source = {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}
+    found = [source, _variable("job", "Job", "label_values(incidentd_deliveries_dead, job)")]
+    if environments:
+        # The daemon's configuration decides: all of them are figures.environments.
+        query = 'label_values(incidentd_figures_environment{job=~"$job"}, environment)'
+        found.append(_variable("environment", "Environment", query))
+    return found
+
+
+def _variable(name: str, label: str, query: str) -> dict[str, Any]:
+    """One of which any number may be chosen; at first all that the query finds."""
+    return {
+        "name": name,
+        "label": label,
         "type": "query",
         "datasource": SOURCE,
-        "query": {"query": "label_values(incidentd_deliveries_dead, job)", "refId": "job"},
+        "query": {"query": query, "refId": name},
         "refresh": 2,
         "includeAll": True,
         "multi": True,
         "current": {"text": "All", "value": "$__all"},
     }
-    return [{"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}, found]
 
 
 def _deployments() -> dict[str, Any]:

@@ -180,7 +180,8 @@ class Daemon:
 
     def _build_intake(self) -> None:
         rules = rules_of(self.config, self._outlets.targets, self.library.shelf)
-        self.outcomes = Outcomes(self.metrics, sorted(rules.blame.environments))
+        environments = sorted(rules.blame.environments)
+        self.outcomes = Outcomes(self.metrics, environments, lambda: self.context.rules.counting)
         self.intake = GroupCommit(
             self.store,
             self.clock,

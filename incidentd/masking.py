@@ -22,6 +22,8 @@ _DEEPEST: Final = 16
 """Levels of lists and mappings; an exception with its frames has ten."""
 _MOST: Final = 64 * 1024
 """Characters of one text that are kept: whole bodies have no place in a log."""
+_WORD: Final = 4 * 1024
+"""Characters that a secret may have that is in one piece."""
 _LONGEST_INTEGER: Final = 2**63
 _SHORT_LOCAL: Final = 3
 _SHORTEST_PHONE: Final = 11
@@ -154,7 +156,10 @@ def mask_text(text: str) -> str:
     if len(text) < SHORTEST:
         return text
     if len(text) > _MOST:
-        text = f"{text[:_MOST]}... ({len(text)} characters)"
+        # Configured secrets first: half of one would not be found. Then at a blank, so that no other is cut in two.
+        whole = len(text)
+        text = _hide(text)[:_MOST]
+        text = f"{text[: _last_blank(text)]}... ({whole} characters)"
     text = mask_secrets(text)
     if "@" in text or "%40" in text:
         text = _mask_mails(text)
@@ -165,13 +170,23 @@ def mask_text(text: str) -> str:
 
 def mask_secrets(text: str) -> str:
     """`text` without secrets; people's addresses and what looks like a phone number, as columns of figures do, stay."""
-    for secret in _hidden:
-        if secret in text:
-            text = text.replace(secret, MASK)
+    text = _hide(text)
     small = text.lower()
     if any([hint in small for hint in _HINTS]):
         text = _SECRETS.sub(_masked, text)
     return _BOT_TOKENS.sub(MASK, text) if ":" in text else text
+
+
+def _hide(text: str) -> str:
+    for secret in _hidden:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return text
+
+
+def _last_blank(text: str) -> int:
+    """Where the last word begins, which may be cut; without a blank near the end, all that is near goes."""
+    return max(text.rfind(blank, len(text) - _WORD) for blank in " \n\t") + 1 or len(text) - _WORD
 
 
 def _masked(match: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
+from incidentd.metrics_figures import FigureMetrics
 from incidentd.metrics_public import PublicMetrics
 from incidentd.security_events import EVENT_OF, EVENT_SEVERITY, Activity, SecurityEvent
 
@@ -43,7 +44,7 @@ class Metrics:
         self._calendars()
         self._security()
         self._reconciling()
-        self._objectives()
+        self.figures = FigureMetrics(self.registry)
         self.public = PublicMetrics(self.registry)
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
@@ -235,19 +236,6 @@ class Metrics:
         self.rate_limit_hits = self._counter(
             "rate_limit_hits", "Requests refused because a limit was reached.", ["endpoint"]
         )
-
-    def _objectives(self) -> None:
-        self.budget_left = self._gauge(
-            "incidentd_slo_error_budget_left_ratio",
-            "Share of the error budget that is left; below 0 if more was spent.",
-            ["slo"],
-        )
-        self.burn_rate = self._gauge(
-            "incidentd_slo_burn_rate",
-            "Speed of spending; 1 is exactly as fast as it may be.",
-            ["slo", "window"],
-        )
-        self.slo_target = self._gauge("incidentd_slo_target_ratio", "What is promised.", ["slo"])
 
     def _reconciling(self) -> None:
         self.reconcile_drift = self._counter(

@@ -262,3 +262,13 @@ HOSTILE = [
 def test_no_text_takes_long_whoever_wrote_it(part: str) -> None:
     text = part * (64 * 1024 // len(part))
     assert timeit.timeit(lambda: mask_text(text), number=1, timer=time.process_time) < 0.5
+
+
+@pytest.mark.parametrize("at", range(65_500, 65_545, 3))
+def test_a_long_text_is_not_cut_within_a_secret(at: int) -> None:
+    hide(["canary sesame"])
+    for secret in ("canary sesame", "https://u:canary@host/", "xoxb-canary-canary", "canary@example.com"):
+        shown = mask_text("x " * (at // 2) + secret + " y" * 3000)
+        assert "canary" not in shown
+        assert shown.endswith("characters)")
+    assert len(mask_text("x" * 100_000)) < 65_536

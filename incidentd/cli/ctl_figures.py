@@ -62,7 +62,20 @@ def report(session: Session, /, *, dora: bool, runbooks: bool, form: str, **quer
 
 def _print_times(figures: _Json) -> None:
     table = output.Table(
-        ("", "OPENED", "RESOLVED", "MTTA MEAN", "P50", "P90", "P95", "MTTR MEAN", "P50", "P90", "P95")
+        (
+            "",
+            "OPENED",
+            "RESOLVED",
+            "MTTD MEAN",
+            "MTTA MEAN",
+            "P50",
+            "P90",
+            "P95",
+            "MTTR MEAN",
+            "P50",
+            "P90",
+            "P95",
+        )
     )
     _add_figures(table, "all", figures.get("total") or {})
     for kind in ("severity", "service"):
@@ -75,7 +88,8 @@ def _add_figures(table: output.Table, name: object, row: _Json) -> None:
     mtta, mttr = row.get("mtta") or {}, row.get("mttr") or {}
     acknowledged = (span(mtta.get(f"{key}_seconds")) for key in ("mean", "p50", "p90", "p95"))
     resolved = (span(mttr.get(f"{key}_seconds")) for key in ("mean", "p50", "p90", "p95"))
-    table.add(name, row.get("opened"), row.get("resolved"), *acknowledged, *resolved)
+    detected = span((row.get("mttd") or {}).get("mean_seconds"))
+    table.add(name, row.get("opened"), row.get("resolved"), detected, *acknowledged, *resolved)
 
 
 def _print_sections(figures: _Json, *, only_dora: bool, only_runbooks: bool) -> None:

@@ -8,13 +8,17 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from incidentd.config.escalation import Clock
-from incidentd.config.section import PositiveDuration, Section, TimeZone
+from incidentd.config.section import MatcherField, PositiveDuration, Section, TimeZone
 from incidentd.domain import slo as domain
 from incidentd.domain.dora import Blame
+from incidentd.domain.figures import Counting
+from incidentd.domain.matcher import parse_matcher
 from incidentd.domain.severity import Severity
 from incidentd.fields import BaseUrl, Secret, Slug
 
 _SHORTEST, _LONGEST = timedelta(days=1), timedelta(days=366)
+_TELLS_OF_DEPLOYMENTS = 'alertname=~"NewDeployment|DeploymentFailed"'
+"""Those of deploy/service-rules.yml."""
 
 
 def _with_window(value: str) -> str:
@@ -101,6 +105,12 @@ class FigureRules(Section):
     """Severities of such incidents."""
     mttr_objective: PositiveDuration = timedelta(hours=2)
     """Incidents that take longer are listed as breaches."""
+    no_outage: tuple[MatcherField, ...] = Field(
+        default_factory=lambda: (parse_matcher(_TELLS_OF_DEPLOYMENTS),),
+        json_schema_extra={"default": [_TELLS_OF_DEPLOYMENTS]},
+    )
+    """Incidents that any of these matchers fits only tell of something, and so do those of severity `info`: they are
+    counted, and are in no time (MTTD, MTTA, MTTR, breaches)."""
     time_zone: TimeZone = "Etc/UTC"
     """The IANA time zone in which night (22:00 to 07:00) and weekend are meant."""
     monthly_report: MonthlyReport | None = None
@@ -110,6 +120,11 @@ class FigureRules(Section):
     def blame(self) -> Blame:
         """Which deployments count, for the domain."""
         return Blame(frozenset(self.environments), frozenset(self.failure_severities), self.failure_window)
+
+    @property
+    def counting(self) -> Counting:
+        """Which incidents are outages, for the domain."""
+        return Counting(self.no_outage)
 
 
 def named_once(objectives: tuple[ServiceLevel, ...]) -> tuple[ServiceLevel, ...]:

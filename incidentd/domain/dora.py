@@ -138,8 +138,8 @@ def judge(
     """Whether an ended deployment failed, and when that was repaired.
 
     By its own word: repaired by the end of the next successful deployment among `later`, those of its service and
-    environment in order of their end. Rolled back: by the roll-back itself, counted from its start. By incidents: when
-    the last of them ended.
+    environment in order of their end. Rolled back: by the roll-back itself, see `_noticed`. By incidents: when the last
+    of them ended.
     """
     blamed = [each for each in outages if blame.blames(deployment, each)]
     failure = own_word(deployment) or (FailureType.INCIDENT if blamed else None)
@@ -147,7 +147,7 @@ def judge(
     if ended is None or failure is None:
         return Judged(deployment, failure)
     if failure is FailureType.ROLLED_BACK:
-        return Judged(deployment, failure, ended - deployment.started_at)
+        return Judged(deployment, failure, ended - _noticed(blamed, ended, deployment.started_at))
     if failure is FailureType.FAILURE:
         mended = [d.finished_at for d in later if d.status is DeploymentStatus.SUCCESS and d.finished_at]
         after = [at for at in mended if at > ended]
@@ -156,6 +156,16 @@ def judge(
     known = [at for at in ends if at is not None]
     since = min(each.opened_at for each in blamed)
     return Judged(deployment, failure, max(known) - since if len(known) == len(ends) else None)
+
+
+def _noticed(blamed: Sequence[Outage], back: datetime, started: datetime) -> datetime:
+    """When the trouble began that was ended by rolling `back`: one that was good for days has not failed for days.
+
+    With the first incident that lasted until then, else with the last before; without any it `started` failed.
+    """
+    before = [each for each in blamed if each.opened_at <= back]
+    lasting = [each.opened_at for each in before if each.ended_at is None or each.ended_at >= back]
+    return min(lasting) if lasting else max([each.opened_at for each in before], default=started)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from incidentd.domain.matcher import Matcher
 from incidentd.domain.runbook import Guidance
+from incidentd.domain.severity import Severity
 
 _STEPS = (
     (timedelta(hours=1), timedelta(days=2)),
@@ -15,6 +17,10 @@ _STEPS = (
 )
 """Step, and the longest window that is cut into such."""
 _LONG_STEP = timedelta(weeks=1)
+
+
+Gaps = tuple[tuple[datetime, datetime], ...]
+"""When an incident was over before it came back: from when to when, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +39,25 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Counting:
+    """Which incidents are outages. The others only tell of something: they are counted, and are in no time."""
+
+    events: tuple[Matcher, ...] = ()
+    """What any of these fits is none."""
+
+    def outage(self, severity: str, labels: Mapping[str, str]) -> bool:
+        """False for what only informs."""
+        return severity != Severity.INFO and not any(each.matches(labels) for each in self.events)
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentFacts:
     """What the figures need to know of one incident. All times are aware."""
 
     severity: str
     service: str
     started_at: datetime
-    """When the condition began: the earliest startsAt the sender gave."""
+    """When the condition began: the earliest startsAt the sender gave, without what was known to be over since."""
     opened_at: datetime
     first_acknowledged_at: datetime | None = None
     resolved_at: datetime | None = None
@@ -59,6 +77,10 @@ class IncidentFacts:
     """An alert of it names where it is written what to do."""
     runbook: str = ""
     """The runbook that it got as it opened; empty: none fitted."""
+    gaps: Gaps = ()
+    """When it was over before it came back, in order: no time of it counts."""
+    outage: bool = True
+    """False: it only tells of something. It is counted as opened and resolved, and is in no time."""
 
     @property
     def guidance(self) -> Guidance:
@@ -134,7 +156,7 @@ def time_to_acknowledge(facts: IncidentFacts) -> timedelta | None:
 
     Never negative: a sender's clock that is ahead of ours counts as zero.
     """
-    return _elapsed(facts.started_at, facts.first_acknowledged_at)
+    return elapsed(facts, facts.first_acknowledged_at)
 
 
 def time_to_resolve(facts: IncidentFacts) -> timedelta | None:
@@ -146,7 +168,7 @@ def time_to_resolve(facts: IncidentFacts) -> timedelta | None:
     if facts.resolved_at is None:
         # A reopened incident may still carry the end of its earlier episode.
         return None
-    return _elapsed(facts.started_at, facts.ended_at or facts.resolved_at)
+    return elapsed(facts, facts.ended_at or facts.resolved_at)
 
 
 def report(facts: Iterable[IncidentFacts], now: datetime, window: timedelta) -> Report:
@@ -183,7 +205,8 @@ def over_time(facts: Iterable[IncidentFacts], now: datetime, window: timedelta) 
             if at is not None and now - window < at <= now:
                 counts[count - 1 - (now - at) // step] += 1
         took, at = time_to_resolve(incident), incident.resolved_at
-        if took is not None and at is not None and incident.counts and now - window < at <= now:
+        repair = incident.counts and incident.outage
+        if took is not None and at is not None and repair and now - window < at <= now:
             repaired[count - 1 - (now - at) // step].append(took)
     return tuple(
         [
@@ -228,13 +251,13 @@ def _row(facts: Sequence[IncidentFacts], inside: Callable[[datetime | None], boo
     acknowledged = [incident for incident in facts if inside(incident.first_acknowledged_at)]
     resolved = [incident for incident in facts if inside(incident.resolved_at)]
     opened = [incident for incident in facts if inside(incident.opened_at)]
-    repaired = [incident for incident in resolved if incident.counts]
+    repaired = [incident for incident in resolved if incident.counts and incident.outage]
     return Row(
         opened=len(opened),
         resolved=len(resolved),
-        mtta=summarise(_known(map(time_to_acknowledge, acknowledged))),
+        mtta=summarise(_known([time_to_acknowledge(i) for i in acknowledged if i.outage])),
         mttr=summarise(_known(map(time_to_resolve, repaired))),
-        mttd=summarise(map(time_to_detect, opened)),
+        mttd=summarise([time_to_detect(incident) for incident in opened if incident.outage]),
     )
 
 
@@ -242,8 +265,14 @@ def _known(durations: Iterable[timedelta | None]) -> Iterable[timedelta]:
     return (duration for duration in durations if duration is not None)
 
 
-def _elapsed(start: datetime, end: datetime | None) -> timedelta | None:
-    return None if end is None else max(end - start, timedelta(0))
+def elapsed(facts: IncidentFacts, end: datetime | None) -> timedelta | None:
+    """The time in trouble from its start to `end`; None without an end. Never negative, as above."""
+    if end is None:
+        return None
+    took = end - facts.started_at
+    for over, again in facts.gaps:
+        took -= max(min(again, end) - max(over, facts.started_at), timedelta(0))
+    return max(took, timedelta(0))
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:

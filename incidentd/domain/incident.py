@@ -118,7 +118,7 @@ class Incident:
     escalation: str | None
     opened_at: datetime
     started_at: datetime
-    """The earliest `startsAt` of its alerts: what MTTA and MTTR count from."""
+    """The earliest `startsAt` of its alerts."""
     first_acknowledged_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
@@ -163,11 +163,25 @@ class Incident:
     """When it came back lately, as far as flapping is judged by it."""
     drill: str | None = None
     """The drill it belongs to: no figure counts it, and nothing of it becomes public. None: it is real."""
+    counted_from: datetime | None = None
+    """Where figures begin to count: not from a start that was known to have been over in between, nor from that of an
+    alert less severe than the incident was when it joined. None: from `started_at`."""
 
     @property
     def open(self) -> bool:
         """Triggered or acknowledged."""
         return self.state is not State.RESOLVED
+
+    @property
+    def began_at(self) -> datetime:
+        """What MTTD, MTTA, MTTR and budgets count from."""
+        return self.counted_from or self.started_at
+
+    @property
+    def over_at(self) -> datetime | None:
+        """When the condition ended, by the source's word where it told; None while it is open."""
+        # A reopened incident may still carry the end of its earlier episode.
+        return None if self.resolved_at is None else self.ended_at or self.resolved_at
 
     @property
     def quiet(self) -> bool:
@@ -227,6 +241,8 @@ class Change:
     """An `updated` notice with something of its own to say: it neither waits for more nor joins what waits."""
     guidance: Guidance | None = None
     """What told people what to do, where it was looked up: at acknowledgements and resolves."""
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
+    """When it was over before it came back, where that was looked up, as above."""
 
 
 def step(incident: Incident, event: Event) -> State:

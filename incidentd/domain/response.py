@@ -179,14 +179,17 @@ class Telling:
     """What it follows from, kept beside the decision."""
 
 
-def refired(incident: Incident, telling: Telling, *, alert_name: str) -> Change:
-    """A newer occurrence came inside the reopen window: same incident, people are told at once.
+def refired(incident: Incident, telling: Telling, *, alert_name: str, since: datetime) -> Change:
+    """A newer occurrence, begun at `since`, came inside the reopen window: same incident, people are told at once.
 
     Everything had ended, so severity and route are those of what fires now.
     """
-    data = {"reason": "newer_occurrence", **_trail(telling)}
-    entry = Entry("reopened", SOURCE, f"fires again: {alert_name}", data)
-    return Change(_told_by(telling, _reopened(incident)), entry, Notice.REOPENED)
+    after = _told_by(telling, _reopened(incident))
+    words, moved = _moved(incident, after)
+    data = {"reason": "newer_occurrence", "since": since.isoformat(), **moved, **_trail(telling)}
+    return Change(
+        after, Entry("reopened", SOURCE, f"fires again: {alert_name}{words}", data), Notice.REOPENED
+    )
 
 
 def refired_same_start(incident: Incident, telling: Telling, *, alert_name: str, until: datetime) -> Change:
@@ -199,8 +202,9 @@ def refired_same_start(incident: Incident, telling: Telling, *, alert_name: str,
     after = _reopened(incident)
     if telling.severity.worse_than(incident.severity):
         after = _told_by(telling, after)
-    text = f"fires again with an old start: {alert_name}; held until it has lasted"
-    data = {"reason": "same_start", "held_until": until.isoformat(), **_trail(telling)}
+    words, moved = _moved(incident, after)
+    text = f"fires again with an old start: {alert_name}; held until it has lasted{words}"
+    data = {"reason": "same_start", "held_until": until.isoformat(), **moved, **_trail(telling)}
     entry = Entry("reopened", SOURCE, text, data)
     return Change(replace(after, held_until=until), entry)
 
@@ -223,6 +227,14 @@ def raised(incident: Incident, telling: Telling) -> Change:
     data = {"from": incident.severity.value, "to": telling.severity.value, **_trail(telling)}
     entry = Entry("severity_raised", SOURCE, text, data)
     return Change(after, entry, Notice.ESCALATED)
+
+
+def _moved(before: Incident, after: Incident) -> tuple[str, dict[str, object]]:
+    """What a timeline says of a severity that became another one as the incident came back: words, and data."""
+    if before.severity is after.severity:
+        return "", {}
+    words = f"; severity {after.severity}, was {before.severity}"
+    return words, {"from": before.severity.value, "to": after.severity.value}
 
 
 def _trail(telling: Telling) -> dict[str, object]:

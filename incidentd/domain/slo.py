@@ -10,7 +10,8 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
 from incidentd.domain.severity import Severity
 
@@ -100,7 +101,15 @@ class Turn:
     at: datetime
     before: Severity | None = None
     after: Severity | None = None
-    """Both are known where the severity was raised."""
+    """Both are known where the severity changed."""
+
+
+def turn(kind: str, at: datetime, said: Mapping[str, Any]) -> Turn:
+    """The turn that an entry of one of `TURNS` is; `said` is its data."""
+    # When the source ended it, or when it came back, where that was told: our own word of it comes later.
+    told = said.get({OVER: "ended_at", AGAIN: "since"}.get(kind, ""))
+    before, after = (Severity(said[key]) if key in said else None for key in ("from", "to"))
+    return Turn(kind, datetime.fromisoformat(told) if told else at, before, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +188,15 @@ def parts(whole: Spell, turns: Sequence[Turn]) -> list[Spell]:
         severity, end = turn.before or severity, at
     found.append(Spell(whole.incident, severity, whole.started_at, end))
     return found[::-1]
+
+
+def gaps(spells: Sequence[Spell]) -> tuple[tuple[datetime, datetime], ...]:
+    """When one incident was over and came back: the times between its parts, in order."""
+    found = []
+    for before, after in pairwise(spells):
+        if before.ended_at is not None and before.ended_at < after.started_at:
+            found.append((before.ended_at, after.started_at))
+    return tuple(found)
 
 
 def counted(objective: Objective, spells: Iterable[Spell]) -> list[Spell]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from incidentd.domain.figures import IncidentFacts, time_to_resolve
+from incidentd.domain.figures import IncidentFacts, elapsed, time_to_resolve
 from incidentd.domain.runbook import Guidance
 
 NIGHT_FROM, NIGHT_TO = time(22), time(7)
@@ -91,7 +91,8 @@ def toil(facts: Iterable[IncidentFacts], since: datetime, until: datetime) -> To
     """What the incidents cost that opened after `since` up to and including `until`."""
     opened = [incident for incident in facts if since < incident.opened_at <= until]
     noise = _noise(opened)
-    ignored = [i for i in opened if i.first_acknowledged_at is None and i.resolved_at is not None]
+    over = [i for i in opened if i.resolved_at is not None and i.outage]
+    ignored = [i for i in over if i.first_acknowledged_at is None]
     bare = _noise([incident for incident in opened if incident.guidance is Guidance.NONE])
     flappers = [each for each in noise if each.reopened or each.flapping]
     return Toil(
@@ -123,10 +124,10 @@ def breaches(
     """
     found: list[Breach] = []
     for incident in facts:
-        if not incident.counts or incident.opened_at > until:
+        if not incident.counts or not incident.outage or incident.opened_at > until:
             continue
         if incident.resolved_at is None or incident.resolved_at > until:
-            took: timedelta | None = until - incident.started_at
+            took = elapsed(incident, until)
         else:
             took = time_to_resolve(incident) if incident.resolved_at > since else None
         if took is not None and took > objective:

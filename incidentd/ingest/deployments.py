@@ -1,6 +1,6 @@
 """Deployment events of GitHub and GitLab as the body that pipelines post themselves.
 
-https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status and
+https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment and #deployment_status, and
 https://docs.gitlab.com/user/project/integrations/webhook_events/#deployment-events
 """
 
@@ -56,7 +56,8 @@ def told(data: bytes, service: str | None = None) -> Told:
         return Told(data)
     if not isinstance(event, dict):
         return Told(data)
-    if isinstance(event.get("deployment_status"), dict) and isinstance(event.get("deployment"), dict):
+    if isinstance(event.get("deployment"), dict) and isinstance(event.get("repository"), dict):
+        # The event `deployment` has no status yet: it says that one begins.
         return _github(event, service)
     if event.get("object_kind") == "deployment":
         return _gitlab(event, service)
@@ -66,9 +67,9 @@ def told(data: bytes, service: str | None = None) -> Told:
 
 
 def _github(event: Mapping[str, Any], service: str | None) -> Told:
-    status, deployment = event["deployment_status"], event["deployment"]
+    status, deployment = _object(event.get("deployment_status")), event["deployment"]
     repository, payload = _object(event.get("repository")), _object(deployment.get("payload"))
-    state = str(status.get("state"))
+    state = str(status.get("state")) if "deployment_status" in event else "pending"
     if state not in _GITHUB:
         # `inactive` says that a newer one has replaced it: nothing about how it went.
         return Told(b"", ignored=f"state {state}")

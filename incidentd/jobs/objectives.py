@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,10 @@ from incidentd.workflows.objectives import Board, Measured
 from incidentd.workflows.rules import Rules
 
 EVERY = timedelta(minutes=1)
+_AT_ONCE = 8
+"""Objectives that are measured side by side: one Prometheus that hangs does not hold up the others'."""
+_WAIT_SECONDS = 30
+"""For one of them, with all its queries."""
 
 log = structlog.get_logger()
 
@@ -48,26 +53,32 @@ class Watching:
         """Measure, then open and resolve what follows."""
         now, rules = self.clock.now(), self.rules()
         levels = self.config().slo
-        for level in levels:
-            await self._measure(level, now)
+        turns = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(*[self._measure(level, now, turns) for level in levels])
         names = {level.name for level in levels}
         for gone in self.board.of.keys() - names:
             del self.board.of[gone]
-        if await self.store.read_now(lambda tx: objectives.watch_due(tx, rules, self.board, now)):
+        due, standings = await self.store.read_now(
+            lambda tx: objectives.watch_due(tx, rules, self.board, now)
+        )
+        self.board.keep(standings, now)
+        if due:
             self.changed(await self.store.write(lambda tx: objectives.watch(tx, rules, self.board, now)))
 
-    async def _measure(self, level: ServiceLevel, now: datetime) -> None:
+    async def _measure(self, level: ServiceLevel, now: datetime, turns: asyncio.Semaphore) -> None:
         source, objective = level.promql, level.objective
         if source is None or objective.promql is None:
             return
         token = source.token.get_secret_value() if source.token is not None else None
         try:
-            found = await measure(self.http, objective, objective.promql, token, now)
-        except PrometheusError as error:
-            log.warning("objective_not_measured", slo=objective.name, error=str(error))
-            # What was known stays shown with its age; what is not known decides nothing.
-            last = self.board.ratios(objective)
+            async with turns, asyncio.timeout(_WAIT_SECONDS):
+                found = await measure(self.http, objective, objective.promql, token, now)
+        except (PrometheusError, TimeoutError) as error:
+            words = str(error) or f"no answer to all of its queries within {_WAIT_SECONDS} s"
+            log.warning("objective_not_measured", slo=objective.name, error=words)
+            # What was known a moment ago stays shown with its age; what is not known decides nothing.
+            last = self.board.ratios(objective, now)
             at = self.board.of[objective.name].at if last is not None else now
-            self.board.of[objective.name] = Measured(objective, at, last, str(error))
+            self.board.of[objective.name] = Measured(objective, at, last, words)
         else:
             self.board.of[objective.name] = Measured(objective, now, found)

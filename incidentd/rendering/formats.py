@@ -89,7 +89,7 @@ def _html(report: Json) -> str:
 
 def _part(section: Section) -> str:
     chart = bars(section.title, section.bars) if section.bars else ""
-    return page.heading(section.title) + chart + page.table(section.columns, section.rows)
+    return page.heading(section.title) + chart + page.table(section.title, section.columns, section.rows)
 
 
 def _over_time(report: Json) -> str:

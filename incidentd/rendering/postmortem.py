@@ -234,7 +234,7 @@ def _html(document: Json) -> str:
             case Prompt():
                 found += [page.heading(part.title), page.paragraph(f"To write: {part.ask}", "todo")]
             case Section():
-                found += [page.heading(part.title), page.table(part.columns, part.rows)]
+                found += [page.heading(part.title), page.table(part.title, part.columns, part.rows)]
             case Output():
                 found += [page.paragraph(part.said, "soft"), page.block(part.text)]
         if isinstance(part, Section) and part.title == "Figures":

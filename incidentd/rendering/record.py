@@ -12,6 +12,7 @@ from incidentd.domain.figures import IncidentFacts, time_to_acknowledge, time_to
 from incidentd.domain.incident import Incident, State
 from incidentd.domain.notification import AlertView
 from incidentd.domain.runbook_steps import Progress
+from incidentd.domain.slo import TURNS, Spell, gaps, parts, turn
 from incidentd.store.deliveries import Delivery
 from incidentd.store.timeline import StoredEntry
 from incidentd.workflows.postmortem import Record
@@ -72,14 +73,16 @@ def _incident(i: Incident) -> Json:
 
 def _figures(made: Record) -> Json:
     i = made.incident
+    whole = Spell(i.id, i.severity, i.began_at, i.over_at)
     facts = IncidentFacts(
         severity=i.severity.value,
         service=i.service,
-        started_at=i.started_at,
+        started_at=i.began_at,
         opened_at=i.opened_at,
         first_acknowledged_at=i.first_acknowledged_at,
         resolved_at=i.resolved_at,
         ended_at=i.ended_at,
+        gaps=gaps(parts(whole, [turn(e.kind, e.at, e.data) for e in made.entries if e.kind in TURNS])),
     )
     return {
         "detect_seconds": time_to_detect(facts).total_seconds(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,9 @@ from incidentd.store.engine import Tx
 
 _d = schema.deployments.c
 _c = schema.change_events.c
+_SLOTS = 256
+_TELLING = "SELECT pg_advisory_xact_lock(7266, slot) FROM unnest($1::int[]) AS slot"
+_OPENING = "SELECT pg_advisory_xact_lock_shared(7266, slot) FROM unnest($1::int[]) AS slot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,17 @@ def locked(tx: Tx, source: str, name: str) -> Stored | None:
     query = sa.select(schema.deployments).where(_d.source == source, _d.name == name)
     row = tx.conn.execute(query.with_for_update() if tx.postgresql else query).first()
     return None if row is None else Stored(row.id, decode(row))
+
+
+def take_turns(tx: Tx, services: Collection[str], *, telling: bool) -> None:
+    """Make who tells of a deployment of a service and who opens an incident of it take turns, until the commit.
+
+    Else, on PostgreSQL, each might look for the other's before that is committed, and both find nothing. Those who
+    open incidents (`telling` is false) do not wait for each other. SQLite has one writer anyway.
+    """
+    if tx.postgresql and services:
+        slots = sorted({zlib.crc32(service.encode()) % _SLOTS for service in services})
+        tx.conn.exec_driver_sql(_TELLING if telling else _OPENING, (slots,))
 
 
 def insert(tx: Tx, deployment: Deployment, now: datetime) -> int:

@@ -9,14 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidentd.domain.dora import Outage
-from incidentd.domain.figures import IncidentFacts
-from incidentd.domain.incident import OURSELVES
+from incidentd.domain.figures import Counting, Gaps, IncidentFacts
+from incidentd.domain.incident import OURSELVES, Incident
 from incidentd.domain.notification import DeliveryClass
 from incidentd.domain.runbook_figures import Steps, Worked
 from incidentd.domain.runbook_steps import StepState
 from incidentd.domain.severity import Severity
-from incidentd.domain.slo import OVER, RAISED, TURNS, Spell, Turn, parts
 from incidentd.domain.slo import SOURCE as OBJECTIVES
+from incidentd.domain.slo import TURNS, Spell, Turn, gaps, parts, turn
 from incidentd.domain.toil import Paged
 from incidentd.store import schema
 from incidentd.store.codec import instant, instant_or_none, loads, micros
@@ -54,26 +54,32 @@ def outages(
     ]
 
 
-def facts_since(tx: Tx, since: datetime, service: str | None = None) -> list[IncidentFacts]:
+def facts_since(
+    tx: Tx, since: datetime, service: str | None = None, counting: Counting | None = None
+) -> list[IncidentFacts]:
     """What the figures are computed from: incidents that were open at `since` or later, burning budgets left out."""
+    wanted = [
+        sa.or_(_i.resolved_at >= micros(since), _i.resolved_at.is_(None), _i.opened_at >= micros(since)),
+        _COUNTED,
+    ]
+    if service is not None:
+        wanted.append(_i.service == service)
     query = (
         sa.select(schema.incidents, _r.name.label("runbook"))
         .join(incident_runbooks, _r.incident_id == _i.id, isouter=True)
-        .where(
-            sa.or_(_i.resolved_at >= micros(since), _i.resolved_at.is_(None), _i.opened_at >= micros(since)),
-            _COUNTED,
-        )
+        .where(*wanted)
     )
-    if service is not None:
-        query = query.where(_i.service == service)
-    return [_facts(row) for row in tx.conn.execute(query.order_by(_i.id))]
+    turns = _turns(tx, sa.select(_i.id).where(*wanted, _i.reopen_count > 0))
+    rules = counting or Counting()
+    return [_facts(row, turns.get(row.id, ()), rules) for row in tx.conn.execute(query.order_by(_i.id))]
 
 
-def _facts(row: Any) -> IncidentFacts:
+def _facts(row: Any, turns: Sequence[Turn], counting: Counting) -> IncidentFacts:
+    labels = loads(row.labels)
     return IncidentFacts(
         severity=row.severity,
         service=row.service,
-        started_at=instant(row.started_at),
+        started_at=_began(row),
         opened_at=instant(row.opened_at),
         first_acknowledged_at=instant_or_none(row.first_acknowledged_at),
         resolved_at=instant_or_none(row.resolved_at),
@@ -81,11 +87,13 @@ def _facts(row: Any) -> IncidentFacts:
         counts=bool(row.counts),
         id=row.id,
         title=row.title,
-        alertname=str(loads(row.labels).get("alertname") or ""),
+        alertname=str(labels.get("alertname") or ""),
         reopened=row.reopen_count,
         flapping=row.flapping_since is not None,
         link=bool(row.runbook_url),
         runbook=row.runbook or "",
+        gaps=gaps(parts(_whole(row), turns)) if turns else (),
+        outage=counting.outage(row.severity, labels),
     )
 
 
@@ -156,14 +164,22 @@ def spells(tx: Tx, since: datetime, service: str) -> list[Spell]:
     wanted = sa.and_(
         _REAL, _i.service == service, sa.or_(_i.resolved_at.is_(None), _i.resolved_at >= micros(since))
     )
-    columns = (_i.id, _i.severity, _i.started_at, _i.resolved_at, _i.ended_at)
-    query = sa.select(*columns).where(wanted).order_by(_i.started_at, _i.id)
+    columns = (_i.id, _i.severity, _i.started_at, _i.counted_from, _i.resolved_at, _i.ended_at)
     turns = _turns(tx, sa.select(_i.id).where(wanted))
     found: list[Spell] = []
-    for row in tx.conn.execute(query):
-        whole = Spell(row.id, Severity(row.severity), instant(row.started_at), _end(row))
-        found += parts(whole, turns.get(row.id, ()))
+    for row in tx.conn.execute(sa.select(*columns).where(wanted).order_by(_i.id)):
+        found += parts(_whole(row), turns.get(row.id, ()))
     return found
+
+
+def gaps_of(tx: Tx, known: Sequence[Incident]) -> dict[int, Gaps]:
+    """When each of these incidents was over and came back."""
+    turns = _turns(tx, [incident.id for incident in known]) if known else {}
+    return {
+        i.id: gaps(parts(Spell(i.id, i.severity, i.began_at, i.over_at), turns[i.id]))
+        for i in known
+        if i.id in turns
+    }
 
 
 def _turns(tx: Tx, incidents: Any) -> dict[int, list[Turn]]:
@@ -172,13 +188,16 @@ def _turns(tx: Tx, incidents: Any) -> dict[int, list[Turn]]:
     )
     found: dict[int, list[Turn]] = {}
     for number, kind, at, data in tx.conn.execute(query.order_by(_t.incident_id, _t.seq)):
-        said = loads(data)
-        # When the source ended it, where it told: our own word of that comes later.
-        ended = said.get("ended_at") if kind == OVER else None
-        turn_at = datetime.fromisoformat(ended) if ended else instant(at)
-        before, after = (Severity(said[key]) if kind == RAISED else None for key in ("from", "to"))
-        found.setdefault(number, []).append(Turn(kind, turn_at, before, after))
+        found.setdefault(number, []).append(turn(kind, instant(at), loads(data)))
     return found
+
+
+def _whole(row: Any) -> Spell:
+    return Spell(row.id, Severity(row.severity), _began(row), _end(row))
+
+
+def _began(row: Any) -> datetime:
+    return instant(row.started_at if row.counted_from is None else row.counted_from)
 
 
 def _end(row: Any) -> datetime | None:

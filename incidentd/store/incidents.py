@@ -213,6 +213,7 @@ _DECODERS: tuple[tuple[str, Callable[[Any], object]], ...] = (
             "ack_expires_at",
             "remind_at",
             "flapping_since",
+            "counted_from",
         )
     ],
     ("refires", lambda text: tuple(map(instant, loads(text))) if text else ()),
@@ -277,6 +278,7 @@ def _flags(i: Incident) -> dict[str, Any]:
         "flapping_since": micros_or_none(i.flapping_since),
         "refires": dumps([micros(at) for at in i.refires]) if i.refires else None,
         "drill": i.drill,
+        "counted_from": micros_or_none(i.counted_from),
     }
 
 

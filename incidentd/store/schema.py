@@ -133,6 +133,7 @@ incidents = Table(
     Column("flapping_since", _MICROS),
     Column("refires", Text, comment="JSON list of the instants at which it came back lately"),
     Column("drill", Text, comment="the drill it belongs to; null: it is real"),
+    Column("counted_from", _MICROS, comment="where figures begin to count; null: at started_at"),
     sqlite_autoincrement=True,
 )
 _open = text("state <> 'resolved'")
@@ -150,6 +151,7 @@ Index(
 Index("ix_incidents_open", incidents.c.id, sqlite_where=_open, postgresql_where=_open)
 Index("ix_incidents_opened_at", incidents.c.opened_at)
 Index("ix_incidents_resolved_at", incidents.c.resolved_at)
+Index("ix_incidents_service", incidents.c.service, incidents.c.resolved_at)
 for _name in ("snoozed_until", "held_until", "resolve_withheld_at", "ack_expires_at", "remind_at",
               "suppressed_by", "flapping_since"):  # fmt: skip
     _set = text(f"{_name} IS NOT NULL")
@@ -212,9 +214,7 @@ deliveries = Table(
     sqlite_autoincrement=True,
     comment="the outbox; rows of one (incident, channel) leave in id order",
 )
-_pending = text("state = 'pending'")
-_leased = text("state = 'leased'")
-_dead = text("state = 'dead'")
+_pending, _leased, _dead = [text(f"state = '{state}'") for state in ("pending", "leased", "dead")]
 Index(
     "ix_deliveries_due",
     deliveries.c.channel,
@@ -223,7 +223,6 @@ Index(
     sqlite_where=_pending,
     postgresql_where=_pending,
 )
-Index("ix_deliveries_leased", deliveries.c.lease_until, sqlite_where=_leased, postgresql_where=_leased)
 # Pages that somebody may have to be told in another way.
 Index(
     "ix_deliveries_unanswered",
@@ -233,9 +232,11 @@ Index(
     sqlite_where=_pending,
     postgresql_where=_pending,
 )
-_bundled = text("bundled_in IS NOT NULL")
-Index("ix_deliveries_bundled", deliveries.c.bundled_in, sqlite_where=_bundled, postgresql_where=_bundled)
-Index("ix_deliveries_dead", deliveries.c.id, sqlite_where=_dead, postgresql_where=_dead)
+for _name, _column, _set in (
+    ("bundled", "bundled_in", text("bundled_in IS NOT NULL")), ("person", "sent_at", text("person IS NOT NULL")),
+    ("leased", "lease_until", _leased), ("dead", "id", _dead),
+):  # fmt: skip
+    Index(f"ix_deliveries_{_name}", deliveries.c[_column], sqlite_where=_set, postgresql_where=_set)
 
 references = Table(
     "channel_references",

@@ -19,17 +19,17 @@ from incidentd.domain.notification import DeliveryClass, DeliveryState
 from incidentd.domain.reconcile import Drift
 from incidentd.domain.severity import Severity
 from incidentd.domain.silence import LIVE, Silence, forgotten
-from incidentd.domain.slo import Standing
 from incidentd.store import action_items, deliveries, heartbeats, incidents, outbox, reconcile, silences
 from incidentd.store.engine import StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.reconcile import SourceRounds
 from incidentd.web.channels import Known, known, standings
 from incidentd.web.context import Context
-from incidentd.web.health import age_seconds
+from incidentd.web.health_stored import age_seconds
 from incidentd.web.op import Call
 from incidentd.workflows import calendars
 from incidentd.workflows.calendars import CalendarState
 from incidentd.workflows.heartbeats import missing as missing_ones
+from incidentd.workflows.objectives import Standings
 from incidentd.workflows.objectives import standings as standings_of
 
 _WAIT_SECONDS: Final = 2.0
@@ -53,7 +53,7 @@ class _Stored:
     silences: tuple[list[Silence], list[Incident]]
     """Those that are not over, and their incidents."""
     calendars: Sequence[CalendarState]
-    standings: Mapping[str, Standing | None]
+    standings: Standings
     """Of the objectives."""
     actions: tuple[int, int]
     """Action items that are open, and those of them that are overdue."""
@@ -62,13 +62,17 @@ class _Stored:
 async def metrics(call: Call) -> web.Response:
     """Every series. With the database away, the others are shown all the same."""
     context = call.desk.context
-    stored = None
+    now, stored = context.clock.now(), None
+    known_ones = context.board.recent(context.rules.objectives, now)
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            stored = await context.store.read(partial(_stored, context))
+            stored = await context.store.read(partial(_stored, context, known_ones))
     except (TimeoutError, StoreUnavailableError, StoreRejectedError):
         call.desk.seldom.warn("metrics_without_database")
+    context.metrics.figures.database_up.set(stored is not None)
     if stored is not None:
+        if known_ones is None:
+            context.board.keep(stored.standings, now)
         _set_stored(context, stored)
     _set_channels(context, stored.channels if stored else None)
     context.metrics.intake_queued.set(context.queued())
@@ -81,7 +85,8 @@ def _render(encoder: Callable[[CollectorRegistry], bytes], registry: CollectorRe
     return encoder(registry)
 
 
-def _stored(context: Context, tx: Tx) -> _Stored:
+def _stored(context: Context, standings: Standings | None, tx: Tx) -> _Stored:
+    rules, now = context.rules, context.clock.now()
     return _Stored(
         incidents.count_open(tx),
         outbox.oldest_pending(tx),
@@ -91,8 +96,8 @@ def _stored(context: Context, tx: Tx) -> _Stored:
         reconcile.rounds(tx),
         _silences(tx),
         calendars.states(tx, context.config),
-        standings_of(tx, context.rules, context.board, context.clock.now()),
-        action_items.count_open(tx, context.clock.now()),
+        standings_of(tx, rules, context.board, now) if standings is None else standings,
+        action_items.count_open(tx, now),
     )
 
 
@@ -116,6 +121,10 @@ def _set_stored(context: Context, stored: _Stored) -> None:
         if each.since is not None or each.read_at is not None:
             context.metrics.calendar_up.labels(each.place.path).set(0 if each.since else 1)
     _set_budgets(context, stored.standings)
+    context.metrics.figures.environments.clear()
+    for name in context.config.figures.environments:
+        where = context.metrics.environment(name)
+        context.metrics.figures.environments.labels(where).set(1)
     for severity in Severity:
         for state in (State.TRIGGERED, State.ACKNOWLEDGED):
             number = stored.open.get((severity.value, state.value), 0)
@@ -146,8 +155,8 @@ def _set_silences(context: Context, live: list[Silence], incidents: list[Inciden
         gauge.labels(source, "forgotten").set(len(left))
 
 
-def _set_budgets(context: Context, standings: Mapping[str, Standing | None]) -> None:
-    metrics = context.metrics
+def _set_budgets(context: Context, standings: Standings) -> None:
+    metrics = context.metrics.figures
     for gauge in (metrics.budget_left, metrics.burn_rate, metrics.slo_target):
         gauge.clear()
     for name, standing in standings.items():

@@ -31,6 +31,7 @@ def of(tx: Tx, fresh: Iterable[Incident], blame: Blame) -> list[Near]:
     outages = [outage for outage in outages if outage.severity in blame.severities]
     if not outages:
         return []
+    deployments.take_turns(tx, {outage.service for outage in outages}, telling=False)
     first = min(outage.opened_at for outage in outages)
     last = max(outage.opened_at for outage in outages)
     known = deployments.near(tx, {outage.service for outage in outages}, first - blame.window, last)
@@ -70,10 +71,11 @@ def entry_of(deployment: Deployment, outage: Outage, *, first: bool) -> Entry:
 
 def outage_of(incident: Incident) -> Outage:
     """An incident as deployments may be to blame for it."""
-    ended = None if incident.resolved_at is None else incident.ended_at or incident.resolved_at
     labels = incident.labels
     where = labels.get("environment") or labels.get("env") or ""
-    return Outage(incident.id, incident.service, incident.severity, where, incident.opened_at, ended)
+    return Outage(
+        incident.id, incident.service, incident.severity, where, incident.opened_at, incident.over_at
+    )
 
 
 def unlinked(tx: Tx, deployment: Deployment, blame: Blame) -> tuple[list[Outage], bool]:

@@ -64,6 +64,7 @@ def take(
 
     Without `start_known`, `posted.started_at` is only a guess, and an earlier post knows better.
     """
+    deployments.take_turns(tx, {posted.service}, telling=True)
     if not start_known and (known := deployments.locked(tx, posted.source, posted.id)) is not None:
         started = known.deployment.started_at
         posted = replace(

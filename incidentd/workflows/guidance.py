@@ -8,18 +8,27 @@ from dataclasses import replace
 from incidentd.domain.incident import Change
 from incidentd.domain.notification import Notice
 from incidentd.domain.runbook import Guidance
-from incidentd.store import runbooks
+from incidentd.store import figures, runbooks
 from incidentd.store.engine import Tx
 
 
 def guided(tx: Tx, changes: Sequence[Change]) -> list[Change]:
-    """The same changes; those that acknowledge or resolve know the guidance of their incident.
+    """The same changes; those that acknowledge or resolve know the guidance of their incident, and when it was over.
 
-    At most one statement, whatever their number.
+    At most two statements, whatever their number.
     """
     ids = {change.incident.id for change in changes if _measured(change)}
-    with_one = runbooks.attached_to(tx, sorted(ids)) if ids else set()
-    return [_with(change, with_one) if change.incident.id in ids else change for change in changes]
+    if not ids:
+        return list(changes)
+    with_one = runbooks.attached_to(tx, sorted(ids))
+    again = {c.incident.id: c.incident for c in changes if c.incident.id in ids and c.incident.reopen_count}
+    gaps = figures.gaps_of(tx, list(again.values()))
+    return [
+        replace(_with(change, with_one), gaps=gaps.get(change.incident.id, ()))
+        if change.incident.id in ids
+        else change
+        for change in changes
+    ]
 
 
 def _measured(change: Change) -> bool:

@@ -163,7 +163,8 @@ def _open(tx: Tx, ledger: Ledger, expected: Heartbeat, pulse: Pulse) -> None:
     since = now - rules.reopen_window
     last = [i for i in incidents.resolved_since(tx, [expected.group_key], since) if i.resolved_by == SOURCE]
     if last:
-        again = response.refired(max(last, key=lambda i: i.id), telling, alert_name=_lost(expected, pulse))
+        newest, name = max(last, key=lambda i: i.id), _lost(expected, pulse)
+        again = response.refired(newest, telling, alert_name=name, since=now)
         ledger.apply(quietened(again, window))
         return
     incident = Incident(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from incidentd.domain import response
 from incidentd.domain.incident import OURSELVES, Change, Entry, Incident, State, evolve
@@ -31,6 +32,11 @@ from incidentd.store.prepared import Ids
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules, readable
 
+BELIEVED: Final = timedelta(minutes=10)
+"""So long a measurement tells how things are; after that nothing is known."""
+_RECENT: Final = timedelta(seconds=90)
+"""How old what is shown may be where it is asked for again and again: longer than the job that works it out rests."""
+
 
 @dataclass(slots=True)
 class Measured:
@@ -44,16 +50,38 @@ class Measured:
     """Why the last question went unanswered; empty if it was answered."""
 
 
+Standings = Mapping[str, Standing | None]
+"""Every objective by name; None while nothing is known of it."""
+
+
 @dataclass(slots=True)
 class Board:
     """The last measurements of this process, by the name of the objective."""
 
     of: dict[str, Measured] = field(default_factory=dict)
+    standings: Standings = field(default_factory=dict)
+    """As they were worked out last."""
+    at: datetime | None = None
+    """When that was."""
 
-    def ratios(self, objective: Objective) -> Ratios | None:
-        """What was measured of exactly this objective; None if nothing was."""
+    def ratios(self, objective: Objective, now: datetime) -> Ratios | None:
+        """What was measured of exactly this objective a short while ago; None if nothing was."""
         known = self.of.get(objective.name)
-        return known.ratios if known is not None and known.objective == objective else None
+        if known is None or known.objective != objective or now - known.at > BELIEVED:
+            return None
+        return known.ratios
+
+    def keep(self, standings: Standings, now: datetime) -> None:
+        """Remember how all objectives stand `now`."""
+        self.standings, self.at = standings, now
+
+    def recent(self, objectives: Sequence[Objective], now: datetime) -> Standings | None:
+        """How exactly these stood a moment ago; None if that has to be worked out."""
+        if self.at is None or not timedelta() <= now - self.at <= _RECENT:
+            return None
+        known = [each.objective for each in self.standings.values() if each is not None]
+        same = [each.name for each in objectives] == list(self.standings)
+        return self.standings if same and all(each in objectives for each in known) else None
 
     def error(self, objective: Objective) -> str:
         """Why nothing newer is known; empty if all is well."""
@@ -61,12 +89,12 @@ class Board:
         return known.error if known is not None and known.objective == objective else ""
 
 
-def standings(tx: Tx, rules: Rules, board: Board, now: datetime) -> dict[str, Standing | None]:
-    """Every objective by name; None while its Prometheus has not answered."""
+def standings(tx: Tx, rules: Rules, board: Board, now: datetime) -> Standings:
+    """How every objective stands; None while its Prometheus does not answer."""
     found: dict[str, Standing | None] = {}
     for objective in rules.objectives:
         if objective.promql is not None:
-            measured = board.ratios(objective)
+            measured = board.ratios(objective, now)
         else:
             spells = figures.spells(tx, now - max(objective.window, WINDOWS["3d"]), objective.service)
             measured = ratios(objective, spells, now)
@@ -84,8 +112,7 @@ def debits_of(tx: Tx, objective: Objective, now: datetime) -> list[Debit]:
 def debited(tx: Tx, rules: Rules, incident: Incident, now: datetime) -> list[tuple[Objective, Debit]]:
     """What `incident` took from each budget of the window that ends with it."""
     found = []
-    over = None if incident.resolved_at is None else incident.ended_at or incident.resolved_at
-    at = now if over is None else min(over, now)
+    at = now if incident.over_at is None else min(incident.over_at, now)
     for objective in rules.objectives:
         if objective.promql is None and objective.service == incident.service and incident.drill is None:
             spells = counted(objective, figures.spells(tx, at - objective.window, objective.service))
@@ -98,20 +125,22 @@ def group_of(name: str, severity: Severity) -> str:
     return f'{SOURCE}:{{alertname="{ALERTNAME}", severity="{severity.value}", slo="{name}"}}'
 
 
-def watch_due(tx: Tx, rules: Rules, board: Board, now: datetime) -> bool:
-    """True if `watch` would change something: a read, so that an idle daemon writes nothing."""
-    return bool(_turns(tx, rules, board, now))
+def watch_due(tx: Tx, rules: Rules, board: Board, now: datetime) -> tuple[bool, Standings]:
+    """Whether `watch` would change something: a read, so that an idle daemon writes nothing. And how all stand."""
+    known = standings(tx, rules, board, now)
+    return bool(_turns(tx, known, now)), known
 
 
 def watch(tx: Tx, rules: Rules, board: Board, now: datetime) -> tuple[Change, ...]:
     """Open an incident for each budget that burns too fast, and resolve those of budgets that do not any more."""
-    turns = _turns(tx, rules, board, now)
+    known = standings(tx, rules, board, now)
+    turns = _turns(tx, known, now)
     if not turns:
         return ()
     incidents.lock_groups(tx, [turn.group for turn in turns])
     # Again, under the locks: another replica may have been first.
     ledger, ids = Ledger(rules, now), Ids(tx, schema.incidents, len(turns))
-    for turn in _turns(tx, rules, board, now):
+    for turn in _turns(tx, known, now):
         if turn.incident is not None:
             _resolve(ledger, turn.incident)
         elif turn.standing is not None and turn.rule is not None:
@@ -130,9 +159,8 @@ class _Turn:
     incident: Incident | None = None
 
 
-def _turns(tx: Tx, rules: Rules, board: Board, now: datetime) -> list[_Turn]:
+def _turns(tx: Tx, known: Standings, now: datetime) -> list[_Turn]:
     open_ones = {incident.group_key: incident for incident in incidents.open_of_source(tx, SOURCE)}
-    known = standings(tx, rules, board, now)
     burning: dict[str, tuple[Standing, Burning]] = {}
     unknown: set[str] = set()
     for name, each in known.items():

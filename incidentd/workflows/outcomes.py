@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 
 from incidentd.domain.deployment import DeploymentStatus
 from incidentd.domain.dora import FailureType
-from incidentd.domain.figures import IncidentFacts, time_to_acknowledge, time_to_resolve
+from incidentd.domain.figures import Counting, IncidentFacts, time_to_acknowledge, time_to_resolve
 from incidentd.domain.incident import Change, Entry, Incident, State
 from incidentd.domain.notification import Notice
 from incidentd.domain.runbook import Guidance
@@ -29,9 +29,14 @@ log = structlog.get_logger()
 class Outcomes:
     """Turns committed changes into metrics and log lines."""
 
-    def __init__(self, metrics: Metrics, environments: Iterable[str] = ()) -> None:
-        """`environments`: whose deployments make the figures."""
-        self._metrics = metrics
+    def __init__(
+        self,
+        metrics: Metrics,
+        environments: Iterable[str] = (),
+        counting: Callable[[], Counting] = Counting,
+    ) -> None:
+        """`environments`: whose deployments make the figures. `counting`: which incidents are outages, as it is now."""
+        self._metrics, self._counting = metrics, counting
         # From the start: an `increase()` over a series that begins with its first event misses that one.
         for state in StepState:
             metrics.runbook_steps.labels(state.value)
@@ -63,9 +68,9 @@ class Outcomes:
             elif change.entry.kind == "triggered":
                 self._opened(incident, change.entry)
             elif change.notice is Notice.ACKNOWLEDGED:
-                self._acknowledged(incident, change.guidance)
+                self._acknowledged(change)
             elif change.entry.kind == "resolved":
-                self._resolved(incident, change.guidance)
+                self._resolved(change)
             elif change.entry.kind in _ESCALATION:
                 self._escalated(change.entry)
             elif change.entry.kind.startswith("step_"):
@@ -91,16 +96,15 @@ class Outcomes:
         elif incident.runbook_url is None:
             self._metrics.without_runbook.labels(incident.severity.value).inc()
 
-    def _acknowledged(self, incident: Incident, guidance: Guidance | None) -> None:
+    def _acknowledged(self, change: Change) -> None:
+        facts, at = self._facts(change), change.incident.acknowledged_at
+        took = time_to_acknowledge(facts)
         # Only the first acknowledgement is a time to acknowledge.
-        if incident.first_acknowledged_at == incident.acknowledged_at:
-            took = time_to_acknowledge(_facts(incident))
-            if took is not None:
-                self._metrics.acknowledge_seconds.labels(incident.severity.value).observe(
-                    took.total_seconds()
-                )
-                if guidance is not None:
-                    self._metrics.guided_acknowledge.labels(guidance.value).observe(took.total_seconds())
+        if took is not None and facts.outage and facts.first_acknowledged_at == at:
+            self._metrics.acknowledge_seconds.labels(facts.severity).observe(took.total_seconds())
+            if change.guidance is not None:
+                guided = self._metrics.guided_acknowledge.labels(change.guidance.value)
+                guided.observe(took.total_seconds())
 
     def _escalated(self, entry: Entry) -> None:
         policy, step = str(entry.data["policy"]), str(entry.data["step"])
@@ -113,25 +117,28 @@ class Outcomes:
         where = self._metrics.environment(environment)
         self._metrics.change_failures.labels(where, FailureType.INCIDENT.value).inc()
 
-    def _resolved(self, incident: Incident, guidance: Guidance | None) -> None:
-        took = time_to_resolve(_facts(incident))
+    def _resolved(self, change: Change) -> None:
+        facts, incident = self._facts(change), change.incident
+        took = time_to_resolve(facts)
         # What came back was observed at its first end: twice would make two incidents of one.
-        first = incident.reopen_count == 0
-        if took is not None and first and incident.counts and incident.state is State.RESOLVED:
+        repair = facts.counts and facts.outage and incident.reopen_count == 0
+        if took is not None and repair and incident.state is State.RESOLVED:
             for family in (self._metrics.resolve_seconds, self._metrics.mttr_seconds):
-                family.labels(incident.severity.value).observe(took.total_seconds())
-            if guidance is not None:
-                self._metrics.guided_resolve.labels(guidance.value).observe(took.total_seconds())
+                family.labels(facts.severity).observe(took.total_seconds())
+            if change.guidance is not None:
+                self._metrics.guided_resolve.labels(change.guidance.value).observe(took.total_seconds())
 
-
-def _facts(i: Incident) -> IncidentFacts:
-    return IncidentFacts(
-        severity=i.severity.value,
-        service=i.service,
-        started_at=i.started_at,
-        opened_at=i.opened_at,
-        first_acknowledged_at=i.first_acknowledged_at,
-        resolved_at=i.resolved_at,
-        ended_at=i.ended_at,
-        counts=i.counts,
-    )
+    def _facts(self, change: Change) -> IncidentFacts:
+        i = change.incident
+        return IncidentFacts(
+            severity=i.severity.value,
+            service=i.service,
+            started_at=i.began_at,
+            opened_at=i.opened_at,
+            first_acknowledged_at=i.first_acknowledged_at,
+            resolved_at=i.resolved_at,
+            ended_at=i.ended_at,
+            counts=i.counts,
+            gaps=change.gaps,
+            outage=self._counting().outage(i.severity.value, i.labels),
+        )

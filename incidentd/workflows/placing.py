@@ -135,20 +135,20 @@ class Placing:
         return self._reopen(target, s, held=where is Placement.REOPEN_HELD)
 
     def _reopen(self, work: Working, s: Sighted, *, held: bool) -> Working:
-        self._admit(work, s.alert)
+        self._admit(work, s)
         incident, telling, name = self.bench.settle(work), self._telling(s), s.alert.name
         if held:
             until = self.ledger.now + self.ledger.rules.reopen_hold
             change = response.refired_same_start(incident, telling, alert_name=name, until=until)
         else:
-            change = response.refired(incident, telling, alert_name=name)
+            change = response.refired(incident, telling, alert_name=name, since=s.alert.starts_at)
             change = flapping.refired(change, self.ledger.rules.flapping, self.ledger.now)
         window = maintenance.covering(self.bench.windows, s.alert.labels)
         return self.bench.apply(work, maintenance.quietened(change, window))
 
     def _join(self, work: Working, s: Sighted) -> Working:
         work.joined.append(s.alert.title)
-        self._admit(work, s.alert)
+        self._admit(work, s)
         if work.incident.resolve_withheld_at is not None:
             self.bench.apply(work, self._back(self.bench.settle(work), s.alert.name))
         if work.incident.held_until is not None and s.sighting not in RETURNING:
@@ -167,12 +167,18 @@ class Placing:
             return flapping.back(incident, rules, now, alert_name=alert_name)
         return heartbeat.contradicted(incident, alert_name)
 
-    def _admit(self, work: Working, alert: Alert) -> None:
+    def _admit(self, work: Working, s: Sighted) -> None:
         """What the incident's alerts have in common, and since when: with one more of them."""
-        i = work.incident
-        labels = common_labels(i.labels, alert.labels)
-        if labels is not i.labels or alert.starts_at < i.started_at:
-            work.incident = evolve(i, labels=labels, started_at=min(i.started_at, alert.starts_at))
+        i, starts_at = work.incident, s.alert.starts_at
+        labels = common_labels(i.labels, s.alert.labels)
+        if starts_at < i.began_at:
+            # What was over in between, or is less bad than what is known, makes no figure look further back.
+            as_bad = s.sighting not in RETURNING and not i.severity.worse_than(s.severity)
+            first, counted = min(i.started_at, starts_at), starts_at if as_bad else i.began_at
+            since = {"started_at": first, "counted_from": None if counted == first else counted}
+            work.incident = evolve(i, labels=labels, **since)
+        elif labels is not i.labels:
+            work.incident = evolve(i, labels=labels)
 
     def _telling(self, s: Sighted) -> Telling:
         decision = self.ledger.rules.route_of(s.alert.labels, s.severity)
@@ -199,6 +205,7 @@ class Placing:
             escalation=decision.escalation,
             opened_at=now,
             started_at=alert.starts_at,
+            counted_from=now if s.sighting in RETURNING else None,
             held_until=now + self.ledger.rules.reopen_hold if held else None,
             suppressed_by=maintenance.covering(self.bench.windows, alert.labels),
             runbook_url=alert.annotations.get("runbook_url") or None,

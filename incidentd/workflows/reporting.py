@@ -48,7 +48,7 @@ def compiled(
 ) -> Compiled:
     """The figures of the `window` up to `until`, of one service or of all; `books` are the runbooks in force."""
     rules, since = config.figures, until - window
-    facts = figure_store.facts_since(tx, since, service)
+    facts = figure_store.facts_since(tx, since, service, rules.counting)
     services = None if service is None else {service}
     outages = figure_store.outages(tx, since - _MENDING, services)
     deployed = deployments.ended_since(tx, since, service)

@@ -12,6 +12,7 @@ from incidentd.domain.alert import Alert
 from incidentd.domain.automation import Policy as Automation
 from incidentd.domain.dora import Blame
 from incidentd.domain.drill import Plan
+from incidentd.domain.figures import Counting
 from incidentd.domain.flapping import Flapping
 from incidentd.domain.heartbeat import Heartbeat
 from incidentd.domain.incident import OURSELVES, Incident
@@ -69,6 +70,8 @@ class Rules:
     """The public status page."""
     blame: Blame = field(default_factory=Blame)
     """Which deployments count, and when one is blamed for an incident."""
+    counting: Counting = field(default_factory=Counting)
+    """Which incidents are outages."""
     objectives: tuple[Objective, ...] = ()
 
     def is_heartbeat(self, alert: Alert) -> bool:
@@ -155,6 +158,7 @@ def rules_of(config: Config, targets: Mapping[str, tuple[str, ...]], runbooks: S
             config.server.public_url, [user.name for user in config.users.values()]
         ),
         blame=config.figures.blame,
+        counting=config.figures.counting,
         objectives=tuple([each.objective for each in config.slo]),
     )
 

@@ -105,6 +105,15 @@ async def test_an_objective_of_a_prometheus_pages_and_keeps_its_last_measurement
             [stale] = (await here.client.get("/api/v1/slo"))["items"]
             assert (stale["error"], stale["measured_at"]) == ("HTTP 503 starting", "2026-11-20T20:40:00Z")
             assert stale["burn_rates"][0] == {"window": "1h", "rate": pytest.approx(50)}
+            await here.advance(6 * MINUTE)
+            assert [each["state"] for each in await burning(here)] == ["triggered"]
+            [unknown] = (await here.client.get("/api/v1/slo"))["items"]
+            assert (unknown["state"], unknown["burn_rates"], unknown["error"]) == (
+                None,
+                [],
+                "HTTP 503 starting",
+            )
+            assert "incidentd_slo_burn_rate{" not in (await here.client.call("GET", "/metrics")).text
             prometheus.odd, prometheus.wrong = None, "0"
             assert [each["state"] for each in await burning(here)] == ["resolved"]
 
@@ -126,6 +135,84 @@ async def test_the_report_is_the_same_in_every_form(tmp_path: Path) -> None:
         assert page.headers["Content-Security-Policy"] == PAGE_POLICY
         assert page.text.count("<svg") == 5
         assert (Tags.of(page.text).found - KNOWN, Tags.of(page.text).links) == (set(), [])
+
+
+async def deployed(
+    here: World, name: str, began: float, ended: float, status: str = "success", **other: Any
+) -> None:
+    """A pipeline tells of a deployment of the shop, in minutes after noon."""
+    body = {
+        "id": name,
+        "service": "shop",
+        "environment": "production",
+        "version": name,
+        "commit_time": (NOON - 2 * HOUR).isoformat(),
+        "started_at": (NOON + began * MINUTE).isoformat(),
+        "finished_at": (NOON + ended * MINUTE).isoformat(),
+        "status": status,
+        **other,
+    }
+    answer = await here.client.post(json.dumps(body).encode(), "/api/v1/deployments")
+    assert answer.status == 200, answer.text
+
+
+async def two_episodes(here: World) -> None:
+    """Down from one minute before noon to 10 after it, taken at 5, and once more from 13 to 20."""
+    await here.post(webhook(alert("ShopDown", NOON - MINUTE, service="shop")))
+    await here.advance(5 * MINUTE)
+    await here.client.act("incidents/1/acknowledge")
+    await here.advance(5 * MINUTE)
+    await here.post(webhook(alert("ShopDown", NOON - MINUTE, here.clock.now(), service="shop")))
+    await here.advance(4 * MINUTE)
+    await here.post(webhook(alert("ShopDown", NOON + 13 * MINUTE, service="shop")))
+    await here.advance(6 * MINUTE)
+    await here.post(webhook(alert("ShopDown", NOON + 13 * MINUTE, here.clock.now(), service="shop")))
+
+
+async def test_a_failure_a_coming_back_and_staging_come_out_as_by_hand(tmp_path: Path) -> None:
+    async with world(tmp_path, lite(tmp_path), slo=[ONE_DAY]) as here:
+        await deployed(here, "1.0", -10, -5)
+        await deployed(here, "1.0-rc", -9, -4, "failure", environment="staging")
+        await two_episodes(here)
+        await here.advance(10 * MINUTE)
+        await deployed(here, "1.1", 22, 25, "failure")
+        await deployed(here, "1.2", 28, 30)
+        tells = alert("NewDeployment", NOON + 29 * MINUTE, severity="info", service="deployments")
+        await here.post(webhook(tells))
+        report = await here.client.get("/api/v1/report?window=1h")
+        total = report["total"]
+        assert (total["opened"], total["resolved"]) == (2, 1)
+        spans = {
+            name: (total[name]["count"], total[name]["mean_seconds"]) for name in ("mttd", "mtta", "mttr")
+        }
+        assert spans == {"mttd": (1, 60), "mtta": (1, 6 * 60), "mttr": (1, (11 + 7) * 60)}
+        dora = report["dora"]
+        assert (dora["deployments"], dora["successful"]) == (3, 2)
+        assert dora["deployment_frequency"]["per_day"] == pytest.approx(48)
+        assert dora["lead_time"]["mean_seconds"] == (115 + 150) / 2 * 60
+        failed = dora["change_failure_rate"]
+        assert (failed["ratio"], failed["failure"], failed["incident"]) == (2 / 3, 1, 1)
+        # The incident from its opening to its last end; the failure to the end of what came after it.
+        assert dora["recovery_time"]["mean_seconds"] == (20 + 5) / 2 * 60
+        [spent] = (await here.client.incident(1))["budget_debits"]
+        assert spent["seconds"] == (11 + 7) * 60
+        await check_the_series(here)
+
+
+async def check_the_series(here: World) -> None:
+    shown, there = here.client.metric, {"environment": "production"}
+    assert await shown("deployment_frequency_total", **there, status="success") == 2
+    assert await shown("deployment_frequency_total", **there, status="failure") == 1
+    assert await shown("deployment_frequency_total", environment="staging", status="failure") == 1
+    assert await shown("deployment_lead_time_seconds_sum", **there) == (115 + 150) * 60
+    for kind in ("failure", "incident"):
+        assert await shown("change_failure_rate_total", **there, failure_type=kind) == 1
+    assert await shown("mttr_seconds_sum", incident_type="critical") == 11 * 60
+    assert await shown("mttr_seconds_count", incident_type="critical") == 1
+    assert await shown("incidentd_metrics_database_up") == 1
+    text = (await here.client.call("GET", "/metrics")).text
+    named = {line.partition("{")[2] for line in text.splitlines() if line.startswith("incidentd_figures_env")}
+    assert named == {'environment="prod"} 1.0', 'environment="production"} 1.0'}
 
 
 MONTHLY = {"monthly_report": {"channel": "mail", "time_zone": "Europe/Berlin", "at": "08:00"}}

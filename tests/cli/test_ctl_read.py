@@ -223,7 +223,7 @@ def test_report_shows_means_and_percentiles_for_all_and_each(run: Run, server: F
     assert lines[2].split()[:3] == ["all", "3", "2"]
     assert "1 min 30 s" in lines[3]
     means = "MEAN P50 P90 P95"
-    assert " ".join(lines[1].split()) == f"OPENED RESOLVED MTTA {means} MTTR {means}"
+    assert " ".join(lines[1].split()) == f"OPENED RESOLVED MTTD MEAN MTTA {means} MTTR {means}"
     assert lines[3].count("2 h") == 2, "the P90 of both"
     assert lines[4].startswith("(no service)")
     assert server.requests[0][1] == "/api/v1/report?window=7d&service=a"

@@ -146,6 +146,9 @@ RESIDENT = f"process_resident_memory_bytes{{{SELF}}}"
 INCIDENTD = [
     Case("IncidentdDown", "critical", {f"up{{{SELF}}}": "1 0 0 0 0"}, 4, ONE),
     Case("IncidentdDown", "critical", {f"up{{{SELF}}}": "1 0 1 0 1"}, 4),
+    Case("IncidentdDown", "critical", {'up{job="node"}': "1x9"}, 4, ABOUT_SELF),
+    Case("IncidentdGaugesStale", "warning", {f"incidentd_metrics_database_up{{{SELF}}}": "0x9"}, 6, ONE),
+    Case("IncidentdGaugesStale", "warning", {f"incidentd_metrics_database_up{{{SELF}}}": "0 1 0x9"}, 6),
     Case(
         "IncidentdNotReached",
         "critical",

@@ -25,6 +25,7 @@ _VARIABLES = {
     "$__rate_interval": "1m",
     "$__interval": "15s",
     "$job": ".+",
+    "$environment": "production|prod",
 }
 
 
@@ -70,6 +71,8 @@ def expressions(dashboard: Path) -> Iterator[str]:
     board = json.loads(dashboard.read_text(encoding="utf-8"))
     asked = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
     asked += [annotation["expr"] for annotation in board["annotations"]["list"]]
+    queries = [str(each["query"]["query"]) for each in board["templating"]["list"] if each["type"] == "query"]
+    asked += [query.removeprefix("label_values(").rpartition(",")[0] for query in queries]
     for expression in asked:
         for name, value in _VARIABLES.items():
             expression = expression.replace(name, value)  # noqa: PLW2901 - one after another
@@ -92,6 +95,30 @@ def metric_names(expression: str) -> set[str]:
     for part in _NO_NAMES:
         expression = re.sub(part, " ", expression)
     return set(re.findall(r"[a-zA-Z_:][\w:]*\b(?!\s*\()", expression)) - _WORDS
+
+
+def groupings(expression: str) -> set[tuple[str, str]]:
+    """Metric and label, wherever values of a metric are grouped: `sum by (a) (x)` is x and a."""
+    found = set()
+    for match in re.finditer(r"\bby\s*\(([^)]*)\)\s*\(", expression):
+        depth, end = 1, match.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(expression[end], 0)
+            end += 1
+        labels = re.findall(r"\w+", match[1])
+        found |= {
+            (metric, label) for metric in metric_names(expression[match.end() : end - 1]) for label in labels
+        }
+    return found
+
+
+def legends(dashboard: Path) -> Iterator[tuple[str, set[str]]]:
+    """What a dashboard asks, with the labels by which its legends and its lines tell the answers apart."""
+    board = json.loads(dashboard.read_text(encoding="utf-8"))
+    asked = [(t["expr"], t["legendFormat"]) for panel in board["panels"] for t in panel.get("targets", [])]
+    asked += [(each["expr"], each["titleFormat"]) for each in board["annotations"]["list"]]
+    for expression, words in asked:
+        yield expression, set(re.findall(r"\{\{(\w+)\}\}", words))
 
 
 def label_names(expression: str) -> set[tuple[str, str]]:

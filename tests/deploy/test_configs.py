@@ -77,9 +77,9 @@ def test_trouble_with_incidentd_is_told_by_somebody_else(alertmanager: Any) -> N
     assert not route.get("continue", False)
 
 
-def test_an_inhibition_is_about_the_same_service_of_the_same_cluster(alertmanager: Any) -> None:
+def test_an_inhibition_is_about_the_same_instance_of_the_same_service(alertmanager: Any) -> None:
     for rule in alertmanager["inhibit_rules"]:
-        assert {"cluster", "service"} <= set(rule["equal"]), rule
+        assert {"cluster", "service", "instance"} <= set(rule["equal"]), rule
 
 
 @pytest.mark.parametrize("config", [*CONFIGS, *MANIFESTS], ids=lambda each: Path(each).name)

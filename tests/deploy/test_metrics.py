@@ -18,7 +18,15 @@ from tests.acceptance.client import Client
 from tests.acceptance.harness import write
 from tests.acceptance.process import running
 from tests.acceptance.waiting import until
-from tests.deploy.shipped import DASHBOARDS, expressions, label_names, metric_names, rules
+from tests.deploy.shipped import (
+    DASHBOARDS,
+    expressions,
+    groupings,
+    label_names,
+    legends,
+    metric_names,
+    rules,
+)
 from tests.programs import require
 
 ASKED = [*(rule["expr"] for rule in rules()), *(each for path in DASHBOARDS for each in expressions(path))]
@@ -27,6 +35,11 @@ OF_PROMETHEUS = {"up"}
 """Prometheus makes it for each target."""
 OF_POSTGRES_EXPORTER = {"pg_up", "pg_stat_activity_count", "pg_settings_max_connections"}
 """A program that this suite does not run: it needs a database with its own user."""
+LABELS: Mapping[str, set[str]] = {
+    name: set(getattr(collector, "_labelnames", ()))
+    for name, collector in Metrics().registry._names_to_collectors.items()
+}
+"""Of every metric of the daemon."""
 FROM_ANY = {"job", "instance", "le", "service", "cluster"}
 """Labels that Prometheus, or the shape of the metric, adds."""
 
@@ -45,6 +58,7 @@ def test_names_are_found_in_promql() -> None:
     asked = 'sum by (job) (rate(a_total{b="c(d)"}[5m] offset 1h)) / 2e3 or vector(1) unless x:y > 0.5'
     assert metric_names(asked) == {"a_total", "x:y"}
     assert label_names(asked) == {("a_total", "b")}
+    assert groupings(asked) == {("a_total", "job")}
 
 
 async def test_a_running_daemon_shows_everything_that_is_asked_of_it(tmp_path: Path) -> None:
@@ -66,13 +80,23 @@ async def test_a_running_daemon_shows_everything_that_is_asked_of_it(tmp_path: P
 
 
 def test_it_is_asked_by_labels_that_it_has() -> None:
-    metrics = Metrics().registry._names_to_collectors
-    known: Mapping[str, set[str]] = {
-        name: set(getattr(collector, "_labelnames", ())) for name, collector in metrics.items()
-    }
-    asked = {pair for expression in ASKED for pair in label_names(expression) if pair[0] in known}
+    asked = {pair for expression in ASKED for pair in label_names(expression) if pair[0] in LABELS}
     assert len(asked) > 30
-    assert {(name, label) for name, label in asked if label not in known[name] | FROM_ANY} == set()
+    assert {(name, label) for name, label in asked if label not in LABELS[name] | FROM_ANY} == set()
+
+
+def test_it_is_grouped_by_labels_that_it_has() -> None:
+    asked = {pair for expression in ASKED for pair in groupings(expression) if pair[0] in LABELS}
+    assert len(asked) > 50
+    assert {(name, label) for name, label in asked if label not in LABELS[name] | FROM_ANY} == set()
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_a_legend_names_labels_that_its_answers_have(path: Path) -> None:
+    for expression, named in legends(path):
+        grouped = {label for _, label in groupings(expression)}
+        own = [LABELS[name] for name in metric_names(expression) if name in LABELS]
+        assert named <= (grouped or set().union({"instance", "job"}, *own)), expression
 
 
 async def test_a_running_alertmanager_shows_what_is_asked_of_it(tmp_path: Path) -> None:

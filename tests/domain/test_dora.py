@@ -74,7 +74,11 @@ def repaired_by_hand(d: Deployment, posted: list[Deployment], troubles: list[Out
     """How long the failure of a failed deployment lasted."""
     assert d.finished_at is not None
     if d.status is DeploymentStatus.ROLLED_BACK:
-        return d.finished_at - d.started_at
+        other = replace(d, status=DeploymentStatus.SUCCESS)
+        seen = [t for t in troubles if failed_by_hand(other, [t]) and t.opened_at <= d.finished_at]
+        seen.sort(key=lambda t: t.opened_at)
+        still = [t for t in seen if not (t.ended_at and t.ended_at < d.finished_at)]
+        return d.finished_at - (still[0].opened_at if still else seen[-1].opened_at if seen else d.started_at)
     if d.status is DeploymentStatus.FAILURE:
         later = sorted(
             x.finished_at for x in posted
@@ -161,8 +165,13 @@ def test_a_failed_deployment_is_mended_by_the_next_good_one_of_its_place() -> No
 
 
 def test_a_roll_back_is_its_own_repair() -> None:
-    made = dora([replace(DONE, status=DeploymentStatus.ROLLED_BACK)], [], NOW, DAY, BLAME).total
-    assert made.recovery.mean_seconds == 3600
+    back = replace(DONE, status=DeploymentStatus.ROLLED_BACK)
+    assert dora([back], [], NOW, DAY, BLAME).total.recovery.mean_seconds == 3600
+    late = replace(back, finished_at=NOW)
+    assert (
+        dora([late], [TROUBLE], NOW, DAY, BLAME).total.recovery.mean_seconds
+        == (NOW - TROUBLE.opened_at).total_seconds()
+    )
 
 
 @pytest.mark.parametrize(

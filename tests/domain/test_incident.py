@@ -191,8 +191,15 @@ def test_the_latest_end_counts_and_a_deleted_rule_does_not() -> None:
 
 
 def test_a_newer_occurrence_reopens_with_its_own_severity_and_route() -> None:
-    change = response.refired(RESOLVED, PAGER, alert_name="Down")
+    change = response.refired(RESOLVED, PAGER, alert_name="Down", since=NOW)
     after = change.incident
+    assert change.entry is not None
+    assert change.entry.text == "fires again: Down; severity critical, was warning"
+    assert {
+        "from": "warning",
+        "to": "critical",
+        "since": NOW.isoformat(),
+    }.items() <= change.entry.data.items()
     assert (after.severity, after.notify, after.route, after.escalation) == (
         Severity.CRITICAL, ("phone", "chat"), "critical", "primary",
     )  # fmt: skip

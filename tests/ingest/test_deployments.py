@@ -88,6 +88,14 @@ def test_the_states_of_github_say_whether_it_runs_or_how_it_ended(state: str, st
     assert (found["status"], found["finished_at"] is None) == (status, status is None)
 
 
+def test_the_event_that_a_github_deployment_begins_is_the_deployment_that_its_status_ends() -> None:
+    begun = read({key: value for key, value in GITHUB.items() if key != "deployment_status"})
+    assert (begun["status"], begun["finished_at"]) == (None, None)
+    ended = read(GITHUB)
+    kept = ("id", "service", "environment", "version", "started_at")
+    assert {key: begun[key] for key in kept} == {key: ended[key] for key in kept}
+
+
 def test_an_inactive_deployment_and_a_ping_are_of_no_interest() -> None:
     assert told(json.dumps(with_state(GITHUB, "inactive")).encode()).ignored == "state inactive"
     assert told(b'{"zen": "Keep it logically awesome.", "hook_id": 1}').ignored == "GitHub's ping"

@@ -13,6 +13,7 @@ KNOWN = frozenset(
         "title",
         "style",
         "body",
+        "main",
         "h1",
         "h2",
         "p",

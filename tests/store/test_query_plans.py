@@ -16,7 +16,17 @@ from sqlalchemy import event
 
 from incidentd.domain import response
 from incidentd.domain.notification import DeliveryState
-from incidentd.store import alerts, destinations, leases, outbox, pages, references, timeline
+from incidentd.store import (
+    alerts,
+    destinations,
+    figures,
+    incidents,
+    leases,
+    outbox,
+    pages,
+    references,
+    timeline,
+)
 from incidentd.store.deliveries import Delivery
 from incidentd.store.engine import Store, Tx
 from incidentd.store.leases import Settlement
@@ -154,7 +164,17 @@ def trouble(tx: Tx) -> None:
     pages.hurry(tx, "console", NOW)
 
 
+def asked_again_and_again(tx: Tx) -> None:
+    """What budgets, reports and deployments ask of incidents."""
+    figures.spells(tx, NOW - MINUTE, "checkout")
+    figures.pages(tx, NOW - MINUTE, NOW)
+    figures.outages(tx, NOW - MINUTE, {"checkout"}, NOW)
+    figures.linked(tx, [ENDED, OPEN], "main", "1")
+    figures.gaps_of(tx, incidents.by_ids(tx, [ENDED]))
+
+
 HOT: dict[str, Callable[[Tx], None]] = {
+    "figures": asked_again_and_again,
     "intake": intake,
     "people": people,
     "delivery": delivery,

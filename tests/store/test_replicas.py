@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
+from incidentd.domain.deployment import Deployment, DeploymentStatus
 from incidentd.domain.incident import Entry, State
 from incidentd.store import incidents, schema, settings, timeline
 from incidentd.store.engine import Store, Tx
 from incidentd.store.incidents import Search
-from incidentd.workflows import respond
+from incidentd.workflows import deployments, respond
 from incidentd.workflows.receive import Reception, receive
 from tests.store.samples import MINUTE, NOW, RULES, alert, post
 
@@ -56,6 +58,23 @@ async def test_posts_of_many_groups_in_any_order_do_not_block_each_other(
     await asyncio.gather(*[send(number) for number in range(0, 40, 4)])
     assert (await replicas[0].read(numbers))["incidents"] == 40
     assert (await replicas[0].read(numbers))["deliveries"] == 40
+
+
+async def test_an_incident_and_a_deployment_at_once_find_each_other(replicas: tuple[Store, Store]) -> None:
+    async def opens(number: int) -> None:
+        down = alert(number)
+        down = replace(down, labels={**down.labels, "service": f"s{number}"})
+        await replicas[0].write(lambda tx: receive(tx, [post(down)], RULES, NOW))
+
+    async def ends(number: int) -> None:
+        done = DeploymentStatus.SUCCESS
+        shop = Deployment("ci", f"{number}", f"s{number}", "prod", "1", done, None, NOW - MINUTE, NOW)
+        await replicas[1].write(lambda tx: deployments.take(tx, shop, (), RULES, "ci", NOW))
+
+    await asyncio.gather(*[work(number) for number in range(20) for work in (opens, ends)])
+    noted = sa.select(schema.timeline.c.incident_id).where(schema.timeline.c.kind == "deployment")
+    found = await replicas[0].read(lambda tx: sorted(tx.conn.execute(noted).scalars()))
+    assert found == list(range(1, 21))
 
 
 async def test_a_note_and_an_end_at_once_both_count(replicas: tuple[Store, Store]) -> None:

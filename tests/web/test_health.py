@@ -16,6 +16,9 @@ async def test_a_sound_daemon_is_alive_ready_and_healthy(daemon: Daemon) -> None
     answer, data = await daemon.get("/health/detailed")
     assert answer.status == 200
     assert health.DetailedHealth.model_validate(data).status == "healthy"
+    told_by_the_process = {"intake", "memory", "descriptors", "disk"}
+    asked = {check["name"] for check in data["checks"] if check["latency_ms"] is not None}
+    assert asked == {check["name"] for check in data["checks"]} - told_by_the_process
     assert [check["name"] for check in data["checks"]] == [
         "database",
         "intake",
@@ -107,3 +110,6 @@ async def test_metrics_are_shown_without_a_database(daemon: Daemon) -> None:
     answer, data = await daemon.get("/metrics")
     assert answer.status == 200
     assert b"auth_attempts_total" in data
+    assert b"incidentd_metrics_database_up 0.0" in data, "what is shown of the database is old"
+    daemon.store.reads_fail = False
+    assert b"incidentd_metrics_database_up 1.0" in (await daemon.get("/metrics"))[1]

@@ -16,7 +16,9 @@ from incidentd.config import Config
 from incidentd.domain.figures import Row, Summary
 from incidentd.domain.flapping import Flapping
 from incidentd.domain.incident import ActionRefusedError
-from incidentd.store import schema
+from incidentd.domain.severity import Severity
+from incidentd.domain.slo import Objective, debits
+from incidentd.store import figures, schema
 from incidentd.store.codec import instant
 from incidentd.workflows.reporting import Compiled, compiled
 from tests.workflows.world import RULES, World, fires, over, remembered
@@ -24,6 +26,9 @@ from tests.workflows.world import RULES, World, fires, over, remembered
 CONFIG = Config.model_validate({})
 RULES_HERE = replace(RULES, grouping=("alertname", "service"), flapping=Flapping(refires=100))
 CAST = {"a": ("warning", "api"), "b": ("critical", "api"), "c": ("info", ""), "d": ("critical", "db")}
+MONTH = timedelta(days=30)
+EVER = Objective("api", "api", 0.99, MONTH, severities=frozenset(Severity))
+"""Any trouble counts, in a window longer than any story."""
 LIMIT = timedelta(hours=2)
 """`figures.mttr_objective`."""
 
@@ -44,6 +49,20 @@ class Life:
     ended: datetime | None = None
     """By the word of its alerts, or as it was resolved."""
     came_back: int = 0
+    gaps: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """When it was over before it came back."""
+
+    @property
+    def outage(self) -> bool:
+        return self.severity != "info"
+
+    def trouble(self, until: datetime) -> float:
+        """Seconds from its beginning to `until`, minute by minute of the gaps left out."""
+        lost = 0.0
+        for over_at, again in self.gaps:
+            first, last = max(over_at, self.began), min(again, until)
+            lost += max((last - first).total_seconds(), 0.0)
+        return max((until - self.began).total_seconds() - lost, 0.0)
 
 
 steps = st.one_of(
@@ -89,13 +108,16 @@ def lives(world: World) -> list[Life]:
         if entry.kind == "triggered":
             own = [row for row in occurrences if row.incident_id == entry.incident_id]
             one = alerts[own[0].alert_id]
+            # With an old start it is not known to have been there since.
+            held = "held_until" in json.loads(entry.data)
+            starts = [instant(row.starts_at) for row in own if row.reason != "earlier_start"]
             labels = json.loads(one.labels)
             found[entry.incident_id] = Life(
                 entry.incident_id,
                 one.severity,
                 labels["service"],
                 labels["alertname"],
-                min(instant(row.starts_at) for row in own),
+                instant(entry.at) if held else min(starts),
                 opened=instant(entry.at),
             )
         _read(found[entry.incident_id], entry)
@@ -110,6 +132,9 @@ def _read(life: Life, entry: Any) -> None:
         life.resolved = instant(entry.at)
         life.ended = datetime.fromisoformat(said) if said else life.resolved
     elif entry.kind == "reopened":
+        again = json.loads(entry.data).get("since")
+        assert life.ended is not None
+        life.gaps.append((life.ended, datetime.fromisoformat(again) if again else instant(entry.at)))
         life.resolved = life.ended = None
         life.came_back += 1
 
@@ -133,7 +158,7 @@ def row_of(known: Sequence[Life], since: datetime, until: datetime) -> Row:
         return at is not None and since < at <= until
 
     def spans(found: Sequence[Life], end: str) -> Summary:
-        return summary([(getattr(life, end) - life.began).total_seconds() for life in found])
+        return summary([life.trouble(getattr(life, end)) for life in found if life.outage])
 
     opened = [life for life in known if inside(life.opened)]
     resolved = [life for life in known if inside(life.resolved)]
@@ -142,7 +167,10 @@ def row_of(known: Sequence[Life], since: datetime, until: datetime) -> Row:
         len(resolved),
         spans([life for life in known if inside(life.acknowledged)], "acknowledged"),
         spans(resolved, "ended"),
-        spans(opened, "opened"),
+        # However it went on: it was seen then.
+        summary(
+            [(life.opened - life.began).total_seconds() for life in opened if life.outage and life.opened]
+        ),
     )
 
 
@@ -152,14 +180,33 @@ def check_noise_and_breaches(made: Compiled, known: Sequence[Life], since: datet
         mine = [life for life in opened if life.alertname == noise.alertname]
         assert (noise.opened, noise.reopened) == (len(mine), sum(life.came_back for life in mine))
     assert sum(noise.opened for noise in made.toil.noisiest) == len(opened)
-    unseen = [life for life in opened if life.acknowledged is None and life.resolved is not None]
+    unseen = [
+        life for life in opened if life.acknowledged is None and life.resolved is not None and life.outage
+    ]
     assert made.toil.never_acknowledged_count == len(unseen)
     late = {
         life.number
         for life in known
-        if (life.resolved is None or life.resolved > since) and (life.ended or until) - life.began > LIMIT
+        if life.outage
+        and (life.resolved is None or life.resolved > since)
+        and life.trouble(life.ended or until) > LIMIT.total_seconds()
     }
     assert {breach.incident.id for breach in made.breaches} == late
+
+
+def away(known: Sequence[Life], until: datetime) -> float:
+    """Seconds in which any of these was in trouble: their spans without their gaps, laid over each other."""
+    spans = []
+    for life in known:
+        start = life.began
+        for over_at, again in [*life.gaps, (life.ended or until, until)]:
+            spans.append((start, over_at))
+            start = again
+    total, reached = timedelta(), datetime.min.replace(tzinfo=until.tzinfo)
+    for first, last in sorted(spans):
+        total += max(last - max(first, reached), timedelta())
+        reached = max(reached, last)
+    return total.total_seconds()
 
 
 def assert_alike(one: Row, other: Row) -> None:
@@ -184,6 +231,9 @@ def test_the_report_of_any_story_is_what_its_timelines_say(
         until, window = world.now, timedelta(minutes=minutes)
         made = world.write(lambda tx: compiled(tx, CONFIG, (), until, window, None))
         known, since = lives(world), until - window
+        spells = world.write(lambda tx: figures.spells(tx, world.now - MONTH, "api"))
+    spent = sum(debit.seconds for debit in debits(EVER, spells, until))
+    assert math.isclose(spent, away([life for life in known if life.service == "api"], until), abs_tol=1e-6)
     assert_alike(made.report.total, row_of(known, since, until))
     for name, row in made.report.by_severity.items():
         assert_alike(row, row_of([life for life in known if life.severity == name], since, until))
