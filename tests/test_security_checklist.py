@@ -21,6 +21,9 @@ _BANNED = re.compile(
     r"|subprocess\..*shell|asyncio\.create_subprocess_shell|tempfile\.mktemp"
 )
 
+_ALLOWED = {("incidentd/automation/supervisor.py", "os.execve")}
+"""Becomes the program of an argv list of the configuration, between fork and exec; no shell reads it."""
+
 
 def test_no_line_is_missing() -> None:
     assert [number for number, _, _ in ROWS] == list(range(1, 52))
@@ -55,7 +58,7 @@ def test_nothing_starts_a_shell_or_runs_text() -> None:
         f"{source.name}:{line} {use}"
         for source in PACKAGE
         for line, use in source.uses()
-        if _BANNED.fullmatch(use)
+        if _BANNED.fullmatch(use) and (source.name, use) not in _ALLOWED
     ]
     assert found == []
     for source in PACKAGE:
