@@ -2,7 +2,7 @@
 # Run:   see config/docker.yaml for the secrets and volumes that the container expects.
 
 # Pinned by digest (of the index, so for every platform): the tag alone is another image after each rebuild of it. Renew it
-# with each release: docker buildx imagetools inspect python:3.12-slim
+# with each release: docker buildx imagetools inspect python:3.12-slim. This one is 3.12.14 on Debian 13 (trixie).
 FROM python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build

@@ -8,6 +8,10 @@ PYTEST_ARGS ?=
 # For `make lock`: UPGRADE=--upgrade takes the newest allowed versions instead of keeping the locked ones.
 UPGRADE ?=
 
+# For `make fuzz`: which parsers, and how many inputs for each.
+FUZZ ?= webhook configuration runbook signature template line bundle
+RUNS ?= 20000
+
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
@@ -21,7 +25,7 @@ UV_COMPILE = UV_PYTHON_DOWNLOADS=never "$$uv" pip compile --quiet --universal --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fmt bench lock sbom clean
+.PHONY: help run test check fmt bench fuzz lock sbom clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +50,11 @@ fmt: $(VENV)/.stamp-dev  ## format the code and apply the safe fixes of the lint
 
 bench: $(VENV)/.stamp-dev  ## measure speed and memory on this machine
 	@$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.stamp-dev  ## search for inputs that break a parser (RUNS=1000000 before a release)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install 'atheris>=3.0,<4'
+	@mkdir -p build/fuzz; for target in $(FUZZ); do echo "fuzzing $$target"; \
+	  (cd build/fuzz && PYTHONPATH=$(CURDIR) $(CURDIR)/$(BIN)/python -m tests.fuzz $$target -runs=$(RUNS) -verbosity=0) || exit 1; done
 
 lock: $(VENV)/.stamp-venv  ## write the lock files anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@test -x $(BIN)/uv || command -v uv >/dev/null || $(PIP) install 'uv>=0.13,<0.14'

@@ -104,6 +104,11 @@ def hide(secrets: Iterable[str]) -> None:
     _hidden = tuple(sorted(known | {*_hidden}, key=len, reverse=True))
 
 
+def hide_named(values: Mapping[str, str]) -> None:
+    """Mask those of these texts whose name says that they are secrets, such as variables of an environment."""
+    hide(text for name, text in values.items() if _SECRET_KEYS.search(name) and text not in _hidden)
+
+
 def mask(value: object, key: str = "", depth: int = 0) -> object:
     """`value` without secrets and addresses, made of nothing but what JSON has, and instants.
 

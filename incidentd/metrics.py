@@ -13,6 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from incidentd.metrics_figures import FigureMetrics
 from incidentd.metrics_public import PublicMetrics
+from incidentd.refusals import Refusals
 from incidentd.security_events import EVENT_OF, EVENT_SEVERITY, Activity, SecurityEvent
 
 MAX_SERVICES = 200
@@ -221,13 +222,13 @@ class Metrics:
         # All of them from the start: an `increase()` over a series that begins at its first event misses it.
         self._events = {event: events.labels(event.value, level) for event, level in EVENT_SEVERITY.items()}
         self._activities = {kind: activity.labels(kind.value) for kind in Activity}
-        self.refused: dict[str, int] = {}
-        """Security events by kind, for the audit log."""
+        self.refusals = Refusals()
+        """Security events, for the audit log."""
         self.audit_head = self._gauge("incidentd_audit_head", "The audit log's newest signed entry.")
         self.audit_broken = self._gauge("incidentd_audit_broken", "1: the audit log was cut or rewritten.")
         self.audit_anchored = self._gauge(
             "incidentd_audit_anchored",
-            "Number of the newest head that the place outside was told.",
+            "Number of the newest head that the place outside, or the file beside the key, was told.",
             ["place"],
         )
         self.audit_anchor_failures = self._counter(
@@ -257,10 +258,10 @@ class Metrics:
             ["source", "state"],
         )
 
-    def security_event(self, event: SecurityEvent) -> None:
-        """Count one."""
+    def security_event(self, event: SecurityEvent, name: str = "") -> None:
+        """Count one. `name`: of the account that somebody tried to get into."""
         self._events[event].inc()
-        self.refused[event.value] = self.refused.get(event.value, 0) + 1
+        self.refusals.add(event.value, name)
 
     def ssrf_blocked(self) -> None:
         """Count a request of ours that would have gone where none may."""

@@ -21,7 +21,7 @@ _BANNED = re.compile(
     r"|subprocess\..*shell|asyncio\.create_subprocess_shell|tempfile\.mktemp"
 )
 _ALLOWED = {("incidentd/automation/supervisor.py", "os.execve")}
-"""Where configured commands begin: an argument list, never a shell."""
+"""Becomes the program of an argv list of the configuration, between fork and exec; no shell reads it."""
 
 
 def test_no_line_is_missing() -> None:

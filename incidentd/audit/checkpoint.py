@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +10,7 @@ from incidentd.audit.chain import VERSION, Value, canonical, timestamp
 from incidentd.audit.keys import PublicKey, SigningKey
 
 _PURPOSE: Final = b"incidentd audit checkpoint v1\n"
+_ACCEPTED: Final = b"incidentd audit acceptance v1\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,26 @@ class Checkpoint:
 
     def signed_by(self, key: PublicKey) -> bool:
         """True if it is this key's."""
-        return self.key == key.id and key.verifies(
-            bytes.fromhex(self.signature), _PURPOSE + canonical(self.content)
-        )
+        return self._made(key, _PURPOSE)
+
+    def accepted_by(self, key: PublicKey) -> bool:
+        """True if whoever holds this key said: the chain goes on from here, whatever was signed before."""
+        return self._made(key, _ACCEPTED)
+
+    def _made(self, key: PublicKey, purpose: bytes) -> bool:
+        signature = bytes.fromhex(self.signature)
+        return self.key == key.id and key.verifies(signature, purpose + canonical(self.content))
 
 
 def sign(key: SigningKey, seq: int, head: str, now: datetime) -> Checkpoint:
     """A checkpoint of the head `seq`, whose hash is `head`."""
-    unsigned = Checkpoint(seq, head, timestamp(now), key.public.id, "")
-    signature = key.sign(_PURPOSE + canonical(unsigned.content)).hex()
-    return Checkpoint(seq, head, unsigned.ts, unsigned.key, signature)
+    return _signed(key, Checkpoint(seq, head, timestamp(now), key.public.id, ""), _PURPOSE)
+
+
+def accept(key: SigningKey, seq: int, head: str, now: datetime) -> Checkpoint:
+    """The same as an acceptance, which is no checkpoint and passes for none."""
+    return _signed(key, Checkpoint(seq, head, timestamp(now), key.public.id, ""), _ACCEPTED)
+
+
+def _signed(key: SigningKey, unsigned: Checkpoint, purpose: bytes) -> Checkpoint:
+    return replace(unsigned, signature=key.sign(purpose + canonical(unsigned.content)).hex())

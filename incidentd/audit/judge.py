@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import enum
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,47 +12,17 @@ import orjson
 from incidentd.audit.bundle import NAME, PURPOSE, references
 from incidentd.audit.chain import GENESIS, MAX_INTEGER, VERSION, canonical
 from incidentd.audit.checkpoint import Checkpoint
+from incidentd.audit.faults import BrokenError, Fault, checkpoint_of, hash_text, unhex
 from incidentd.audit.keys import KeyRefusedError, PublicKey
+from incidentd.audit.rotation import ACTION, ForgedError, vouched
 
-_HASH: Final = re.compile(r"[0-9a-f]{64}")
-_HEX: Final = re.compile(r"(?:[0-9a-f]{2}){1,1024}")
+__all__ = ["BrokenError", "Fault", "Judge", "Verified", "checkpoint_of"]
+
 _OPENING: Final = ("salt", "value")
 _PEOPLE: Final = 1000
 _RECORD: Final = {"entry", "hash", "open"}
 _ENTRY: Final = {"v", "seq", "ts", "actor", "action", "object", "data", "private", "prev"}
 _END: Final = {"v", "count", "last", "hash", "sha256", "key", "signature"}
-_CHECKPOINT: Final = {"v", "seq", "hash", "ts", "key", "signature"}
-
-
-class Fault(enum.StrEnum):
-    """What is wrong with a bundle."""
-
-    MALFORMED = "malformed"
-    """A line is not as the format has it."""
-    ALTERED = "altered"
-    """An entry, or what is told beside it, is not what was hashed."""
-    MISSING = "missing"
-    """Entries are not there: removed, or in another place."""
-    REPEATED = "repeated"
-    """An entry comes again or too late: inserted, or moved."""
-    FORKED = "forked"
-    """The chain goes on from another entry than the one before, or a signed head says another hash."""
-    TRUNCATED = "truncated"
-    """The file ends before its end, or the chain ends before an outside head."""
-    BAD_SIGNATURE = "bad_signature"
-    WRONG_KEY = "wrong_key"
-    """Signed by another key than the one that was asked for."""
-
-
-class BrokenError(Exception):
-    """The bundle proves nothing from here on."""
-
-    def __init__(self, fault: Fault, seq: int | None, detail: str) -> None:
-        super().__init__(detail)
-        self.fault = fault
-        self.seq = seq
-        """The first entry that is broken; None if that is said of the file as a whole."""
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +37,13 @@ class Verified:
     checkpoints: int
     key: PublicKey
     pinned: bool
-    """The key is the one that was asked for; else anybody could have made the bundle."""
+    """The key is one that was asked for, or vouched for by one; else anybody could have made the bundle."""
     heads: int
     """Outside heads that agree."""
     unused: int = 0
     """Outside heads that the bundle says nothing about: of entries before it, or signed after it was made or ends."""
+    unvouched: tuple[int, ...] = ()
+    """Entries that introduce a key which the one before did not sign."""
 
 
 @dataclass(slots=True)
@@ -91,6 +61,13 @@ class Judge:
     checkpoints: int = 0
     agreed: int = 0
     people: dict[str, Any] = field(default_factory=dict)
+    trusted: set[str] = field(init=False)
+    """Ids of the keys that may have signed: those that were given, and who follows them with their signature."""
+    unvouched: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Trust is what was given."""
+        self.trusted = set(self.pinned)
 
     def begin(self, record: dict[str, Any]) -> None:
         """The first record."""
@@ -101,11 +78,11 @@ class Judge:
             raise BrokenError(Fault.MALFORMED, None, f"only version {VERSION} of the format is known here")
         try:
             for listed in content["keys"]:
-                key = PublicKey.of_der(_unhex(listed["public"]))
+                key = PublicKey.of_der(unhex(listed["public"]))
                 if (listed["id"], listed["algorithm"]) != (key.id, key.algorithm):
                     raise KeyRefusedError("its id is another one's")  # noqa: TRY301 - told like others
                 self.keys[key.id] = key
-            self.seq, self.head = content["first"] - 1, _hash(content["prev"])
+            self.seq, self.head = content["first"] - 1, hash_text(content["prev"])
             _ = self.keys[content["key"]], content["last"] - self.seq, content["instance"]
             _ = content["from"], min(content["created"], content["to"] or content["created"])
         except (KeyRefusedError, KeyError, TypeError, ValueError) as wrong:
@@ -116,9 +93,6 @@ class Judge:
             raise BrokenError(
                 Fault.MISSING, 1, "the chain's beginning is missing, and was not left out by time"
             )
-        if self.pinned and content["key"] not in self.pinned:
-            text = f"the bundle is signed by {content['key']}, not by the key that was given"
-            raise BrokenError(Fault.WRONG_KEY, None, text)
         self._anchored()
 
     def entry(self, record: dict[str, Any]) -> None:
@@ -148,9 +122,28 @@ class Judge:
             raise BrokenError(Fault.FORKED, seq, text)
         if opened:
             self._opened(seq, entry, opened)
+        if entry["action"] == ACTION:
+            self._introduced(seq, entry)
         self.seq, self.head, self.count = seq, stated, self.count + 1
         if self.anchors:
             self._anchored()
+
+    def _introduced(self, seq: int, entry: dict[str, Any]) -> None:
+        """A key that begins to sign: trusted if one that is trusted has signed that."""
+        try:
+            data = entry["data"]
+            key, good = vouched(
+                entry["object"], data, lambda name: self.keys.get(name) or self.pinned.get(name)
+            )
+        except ForgedError as wrong:
+            raise BrokenError(Fault.BAD_SIGNATURE, seq, f"entry {seq} introduces a key: {wrong}") from None
+        except (AttributeError, KeyError, TypeError, ValueError):
+            text = f"entry {seq} introduces a key, and not as the format has it"
+            raise BrokenError(Fault.MALFORMED, seq, text) from None
+        if not good:
+            self.unvouched.append(seq)
+        elif data["after"] in self.trusted:
+            self.trusted.add(key)
 
     def _number(self, entry: object) -> int:
         seq = entry.get("seq") if isinstance(entry, dict) else None
@@ -223,10 +216,13 @@ class Judge:
         try:
             if content.keys() != _END:
                 raise KeyError("keys")  # noqa: TRY301 - told like every other way to be wrong
-            signature, key = _unhex(content["signature"]), self.keys[content["key"]]
+            signature, key = unhex(content["signature"]), self.keys[content["key"]]
             signed = PURPOSE + canonical({k: v for k, v in content.items() if k != "signature"})
         except (AttributeError, KeyError, TypeError, ValueError):
             raise BrokenError(Fault.MALFORMED, None, "the last record is not as the format has it") from None
+        if self.pinned and content["key"] not in self.trusted:
+            text = f"the bundle is signed by {content['key']}, not by a key that was given or that one has vouched for"
+            raise BrokenError(Fault.WRONG_KEY, None, text)
         if content["key"] != self.header["key"]:
             raise BrokenError(
                 Fault.WRONG_KEY, None, "the last record is signed by another key than the first names"
@@ -258,34 +254,5 @@ class Judge:
         head = self.header
         return Verified(
             head["instance"], head["first"], self.seq, self.count, self.head, self.checkpoints, key,
-            bool(self.pinned), self.agreed, sum(map(len, self.anchors.values())),
+            bool(self.pinned), self.agreed, sum(map(len, self.anchors.values())), tuple(self.unvouched),
         )  # fmt: skip
-
-
-def checkpoint_of(content: object, behind: int) -> Checkpoint:
-    """A checkpoint's document, checked for its form. Raises `BrokenError`; `behind` is the entry before it."""
-    try:
-        if not isinstance(content, dict) or content.keys() != _CHECKPOINT or content["v"] != VERSION:
-            raise TypeError  # noqa: TRY301 - told like every other way to be wrong
-        found = Checkpoint(
-            content["seq"], _hash(content["hash"]), content["ts"], _hash(content["key"]), content["signature"]
-        )
-        _unhex(found.signature)
-        if type(found.seq) is not int or type(found.ts) is not str:
-            raise TypeError  # noqa: TRY301 - as above
-    except (KeyError, TypeError, ValueError):
-        text = f"the checkpoint behind entry {behind} is not as the format has it"
-        raise BrokenError(Fault.MALFORMED, behind + 1, text) from None
-    return found
-
-
-def _hash(text: str) -> str:
-    if not _HASH.fullmatch(text):
-        raise ValueError("a hash is 64 hexadecimal digits in lower case")
-    return text
-
-
-def _unhex(text: str) -> bytes:
-    if not _HEX.fullmatch(text):
-        raise ValueError("bytes are written in hexadecimal digits in lower case")
-    return bytes.fromhex(text)

@@ -17,6 +17,7 @@ from incidentd.automation.process import Ended, NoUserError, Program
 from incidentd.config.automation import Automation, Command, label_in
 from incidentd.domain.automation import RunState, subject_of
 from incidentd.domain.matcher import Matcher
+from incidentd.masking import hide_named
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -115,6 +116,8 @@ def _encodable(value: str) -> bool:
 def environment(command: Command, task: Task) -> dict[str, str]:
     """Everything the command finds in its environment: a path, its incident, and what the configuration passes on."""
     found = {name: os.environ[name] for name in command.environment if name in os.environ}
+    # Before it can say them: what it prints is kept.
+    hide_named(found)
     found |= {
         "PATH": _PATH,
         "LANG": "C.UTF-8",

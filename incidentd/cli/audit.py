@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,6 +140,10 @@ def _tell(file: Path, found: Verified) -> None:
     if found.unused:
         text = f"{found.unused} heads kept elsewhere are outside of this bundle and prove nothing of it"
         click.echo(f"warning: {text}", err=True)
+    if found.unvouched:
+        listed = ", ".join(map(str, found.unvouched))
+        text = f"entry {listed} introduces a key that the one before has not vouched for: ask who rotated it"
+        click.echo(f"warning: {text}", err=True)
     if not found.pinned:
         click.echo(
             "warning: no --public-key was given, so this proves only that the bundle is as its signer wrote it",
@@ -178,6 +183,60 @@ def public_key(config_path: Path) -> None:
         return (await _key(store, config)).public.pem
 
     sys.stdout.write(_run(config, show))
+
+
+@audit.command()
+@click.option(
+    "--reason", required=True, help="Why the log is another one than was signed, for the log itself."
+)
+@config_option
+def accept(reason: str, config_path: Path) -> None:
+    """Have a log signed again that does not pass through what was signed before, as after a backup was restored.
+
+    The log says that, and why; a bundle still shows every broken link, and heads kept elsewhere what was lost. It needs
+    the database and the key. Running daemons go on within seconds.
+    """
+    config = load_or_fail(config_path).config
+    found = _run(config, lambda store: _accepted(store, config, reason))
+    if found is None:
+        fail("nothing is wrong: the log passes through the newest head that was signed")
+    click.echo(f"accepted: the log goes on from entry {found.seq}. What was wrong: {found.problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    seq: int
+    problem: str
+
+
+async def _accepted(store: Store, config: Config, reason: str) -> _Accepted | None:
+    from incidentd.audit.head_file import HeadFile, HeadUnreadableError
+    from incidentd.clock import SystemClock
+    from incidentd.workflows import audit_sound
+    from incidentd.workflows.audit_export import head_path
+
+    key, clock, actor = await _key(store, config), SystemClock(), operator()
+    file, lost, problem = HeadFile(head_path(config, store.path)), None, ""
+    try:
+        lost = file.read()
+    except HeadUnreadableError as error:
+        problem = str(error)
+    if not problem:
+        found = await store.read(lambda tx: audit_sound.examine(tx, key.public, lost))
+        # Without a head here nothing can be compared; a daemon elsewhere may know one.
+        problem = found.problem or ("" if lost else f"not known here: there is no {file.path}")
+        if not problem:
+            return None
+    told = (actor, reason)
+    # Not before what it takes the place of, whichever clock that was signed by.
+    now = clock.now() if lost is None else max(clock.now(), datetime.fromisoformat(lost.ts))
+    await store.write(lambda tx: audit_sound.note_acceptance(tx, problem, lost, told, now))
+    head = await store.write(lambda tx: audit_sound.accept(tx, key, now))
+    try:
+        file.write(head, back=True)
+    except OSError as error:
+        fail(f"{file.path} cannot be written: {error}; daemons will write theirs, but check audit.head_file")
+    return _Accepted(head.seq, problem)
 
 
 @audit.command()

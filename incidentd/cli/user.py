@@ -146,7 +146,7 @@ def sign_out(name: str, config_path: Path) -> None:
 
 def _hashed(name: str, *, generate: bool) -> str:
     from incidentd.domain.password import fault
-    from incidentd.workflows.passwords import hashed
+    from incidentd.workflows.passwords import Passwords
 
     if generate:
         import secrets
@@ -160,7 +160,7 @@ def _hashed(name: str, *, generate: bool) -> str:
     wrong = fault(password, name)
     if wrong is not None:
         fail(f"the password {wrong}")
-    return hashed(password)
+    return Passwords().hashed(password)
 
 
 def _unknown(name: str) -> None:

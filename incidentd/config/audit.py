@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from incidentd.config.section import PositiveDuration, Section
-from incidentd.fields import HttpUrl, Secret, Slug
+from incidentd.fields import Secret, SecretUrl, Slug
 
 
 def _key(value: SecretStr) -> SecretStr:
@@ -27,8 +27,9 @@ class Anchor(Section):
 
     file: Path | None = None
     """A file to append each head to, one JSON object a line; best on another machine's or an append-only disk."""
-    webhook: HttpUrl | None = None
-    """An address to POST the newest head to, as JSON; any answer of 2xx is a receipt."""
+    webhook: SecretUrl | None = None
+    """An address to POST the newest head to, as JSON; any answer of 2xx is a receipt. It is held like a secret:
+    receivers put their tokens into it."""
     email: Slug | None = None
     """The e-mail channel whose mailboxes get the newest head."""
     every: PositiveDuration = timedelta(hours=1)
@@ -41,9 +42,15 @@ class Audit(Section):
     key: Annotated[Secret, AfterValidator(_key)] | None = None
     """The private key that signs, as PEM (PKCS#8, unencrypted): Ed25519, or RSA of at least 3072 bits for RSASSA-PSS.
     Absent: one is made at the first start and kept in `key_file`. Another key than before is noted as a rotation."""
+    previous_key: Annotated[Secret, AfterValidator(_key)] | None = None
+    """The private key before this one, for the first start after a rotation: it vouches for the new one, so that
+    whoever trusts the old one can trust the new one. Take it out again afterwards."""
     key_file: Path | None = None
     """Where the key is kept that was made at the first start. Absent: `audit-key.pem` beside the SQLite file, or in
     `data/` with PostgreSQL."""
+    head_file: Path | None = None
+    """Where the newest signed head is kept, so that a log which was rewritten or cut is not signed after a restart
+    either. Absent: `audit-head.json` beside `key_file`. Replicas may share it or have one each."""
     algorithm: Literal["ed25519", "rsa-pss"] = "ed25519"
     """Of the key that is made at the first start."""
     anchor: Anchor = Field(default=Anchor())

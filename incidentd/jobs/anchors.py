@@ -43,7 +43,7 @@ class Anchors:
             self._note("file", head, now, await asyncio.to_thread(_append, anchor.file, head))
         every = None if at_once else anchor
         if anchor.webhook is not None and self._due("webhook", head, now, every):
-            self._note("webhook", head, now, await self._post(str(anchor.webhook), head))
+            self._note("webhook", head, now, await self._post(anchor.webhook.get_secret_value(), head))
         if anchor.email is not None and self._due("email", head, now, every):
             self._note("email", head, now, await self._mail(anchor.email, head))
 

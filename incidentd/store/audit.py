@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from incidentd.audit.chain import GENESIS, Event, Opening, Sealed, seal
 from incidentd.clock import random_bytes
@@ -46,6 +47,21 @@ _known = Prepared(
 )
 
 
+def lock_head(tx: Tx) -> Head:
+    """The chain's end; nobody else appends until this transaction ends."""
+    found = _lock_head.tuples(tx)
+    if not found:
+        # The migration has made the row. If somebody took it away: of two replicas one makes it, the other waits.
+        first = {"id": 1, "seq": 0, "hash": GENESIS}
+        tx.conn.execute(_new(tx)(schema.audit_head).values(first).on_conflict_do_nothing())
+        found = _lock_head.tuples(tx)
+    return Head(int(found[0][0]), str(found[0][1]))
+
+
+def _new(tx: Tx) -> Any:
+    return postgresql.insert if tx.postgresql else sqlite.insert
+
+
 def record(tx: Tx, *events: Event) -> None:
     """Note what this transaction does; it stands in the chain if, and only if, the transaction is committed."""
     for ending in tx.endings:
@@ -64,10 +80,8 @@ class _Append:
     openings: list[tuple[object, ...]] = field(default_factory=list)
 
     def __call__(self, tx: Tx) -> None:
-        found = _lock_head.tuples(tx)
-        if not found:
-            tx.conn.execute(sa.insert(schema.audit_head).values(id=1, seq=0, hash=GENESIS))
-        seq, prev = (int(found[0][0]), str(found[0][1])) if found else (0, GENESIS)
+        found = lock_head(tx)
+        seq, prev = found.seq, found.hash
         rows = []
         for event in self.events:
             seq += 1

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from incidentd.audit.checkpoint import Checkpoint
 from incidentd.audit.keys import PublicKey
@@ -32,11 +33,14 @@ def between(tx: Tx, first: int, last: int) -> list[Checkpoint]:
 def add(tx: Tx, checkpoint: Checkpoint) -> bool:
     """Keep a checkpoint; False if another replica with the same key has signed that head."""
     c = checkpoint
-    known = tx.conn.execute(sa.select(_c.seq).where(_c.seq == c.seq, _c.key == c.key)).first()
-    if known is None:
-        values = {"seq": c.seq, "key": c.key, "hash": c.hash, "ts": c.ts, "signature": c.signature}
-        tx.conn.execute(sa.insert(schema.audit_checkpoints).values(values))
-    return known is None
+    values = {"seq": c.seq, "key": c.key, "hash": c.hash, "ts": c.ts, "signature": c.signature}
+    known = sa.select(_c.seq).where(_c.seq == c.seq, _c.key == c.key)
+    return _added(tx, schema.audit_checkpoints, values, known)
+
+
+def drop_beyond(tx: Tx, seq: int) -> int:
+    """Drop checkpoints of entries behind `seq`, the chain's end, where the database allows it; how many."""
+    return tx.conn.execute(sa.delete(schema.audit_checkpoints).where(_c.seq > seq)).rowcount
 
 
 def keys(tx: Tx) -> list[tuple[int, PublicKey]]:
@@ -45,9 +49,20 @@ def keys(tx: Tx) -> list[tuple[int, PublicKey]]:
     return [(row.seq, PublicKey.of_der(bytes.fromhex(row.public))) for row in rows]
 
 
-def add_key(tx: Tx, key: PublicKey, seq: int) -> None:
-    """Keep a key."""
-    tx.conn.execute(sa.insert(schema.audit_keys).values(key=key.id, public=key.der.hex(), seq=seq))
+def add_key(tx: Tx, key: PublicKey, seq: int) -> bool:
+    """Keep a key; False if it is known, such as from another replica that starts at the same time."""
+    values = {"key": key.id, "public": key.der.hex(), "seq": seq}
+    return _added(tx, schema.audit_keys, values, sa.select(_k.key).where(_k.key == key.id))
+
+
+def _added(tx: Tx, table: sa.Table, values: dict[str, Any], known: sa.Select[Any]) -> bool:
+    # On SQLite nobody comes in between, and its guard against REPLACE refuses what ON CONFLICT would let pass.
+    if tx.conn.execute(known).first() is not None:
+        return False
+    if not tx.postgresql:
+        tx.conn.execute(sa.insert(table).values(values))
+        return True
+    return tx.conn.execute(postgresql.insert(table).values(values).on_conflict_do_nothing()).rowcount == 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,12 @@ def advance(tx: Tx, name: str, known: str | None, value: str) -> bool:
     return tx.conn.execute(changed).rowcount == 1
 
 
+def put(tx: Tx, name: str, value: str) -> None:
+    """Store `value`, whatever was there before."""
+    if tx.conn.execute(sa.update(schema.settings).where(_s.name == name).values(value=value)).rowcount == 0:
+        tx.conn.execute(sa.insert(schema.settings).values(name=name, value=value))
+
+
 def get(tx: Tx, name: str) -> str | None:
     """The stored value, or None."""
     return tx.conn.execute(sa.select(_s.value).where(_s.name == name)).scalar_one_or_none()

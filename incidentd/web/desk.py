@@ -29,6 +29,7 @@ from incidentd.web.slack_sockets import SlackSockets
 from incidentd.web.status_page import StatusCache
 from incidentd.web.throttle import Guesses, Rates
 from incidentd.web.write_probe import WriteProbe
+from incidentd.workflows.passwords import Passwords
 
 log = structlog.get_logger()
 
@@ -140,6 +141,7 @@ class Desk:
     lag: LoopLag = field(default_factory=LoopLag)
     hashing: Turns = field(default_factory=lambda: Turns(_HASHES_AT_ONCE))
     """At passwords: each costs a tenth of a second of a core and 64 MiB."""
+    passwords: Passwords = field(default_factory=Passwords)
     bodies: ByteBudget = field(default_factory=ByteBudget)
     """Of alert webhooks."""
     downloads: int = 0

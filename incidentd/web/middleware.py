@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,6 +15,7 @@ from aiohttp.typedefs import Handler, Middleware
 from incidentd.clock import random_id
 from incidentd.config import Scope
 from incidentd.log import bound
+from incidentd.refusals import ASKING
 from incidentd.security_events import SecurityEvent
 from incidentd.web import access
 from incidentd.web.auth import ANYBODY
@@ -46,6 +48,7 @@ def outer(desk: Desk, ops: Mapping[web.AbstractRoute, Op]) -> Middleware:
     async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = monotonic()
         request[REQUEST_ID] = request_id(request)
+        ASKING.set(functools.partial(_asking, desk, request))
         op = ops.get(request.match_info.route)
         route = op.path if op else UNMATCHED
         _look(desk, request, route)
@@ -66,6 +69,10 @@ def outer(desk: Desk, ops: Mapping[web.AbstractRoute, Op]) -> Middleware:
                     span.end(request, status)
 
     return serve
+
+
+def _asking(desk: Desk, request: web.Request) -> tuple[str, str]:
+    return client_of(request, desk.context.config.server), request[REQUEST_ID]
 
 
 def _look(desk: Desk, request: web.Request, route: str) -> None:

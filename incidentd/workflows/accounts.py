@@ -7,9 +7,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from incidentd.audit.chain import Event, Value
+from incidentd.audit.chain import Value
 from incidentd.store import accounts, sessions
-from incidentd.store import audit as audit_store
 from incidentd.store.accounts import Account
 from incidentd.store.engine import Tx
 from incidentd.store.sessions import LOCAL, Session
@@ -119,11 +118,6 @@ def sign_in(tx: Tx, session: Session, before: str | None, rehashed: tuple[str, s
     data: dict[str, Value] = {"provider": session.provider, **_stands(session.role, session.teams)}
     audit.note(tx, now, session.actor, "session.opened", f"session:{session.number}", data)
     return True
-
-
-def refused(tx: Tx, name: str, now: datetime) -> None:
-    """Somebody gave a wrong password for an account that there is. Other names may be passwords, and are not kept."""
-    audit_store.record(tx, Event(now, audit.NOBODY, "session.refused", "", {}, {"name": name}))
 
 
 def sign_out(tx: Tx, session: Session, now: datetime) -> None:

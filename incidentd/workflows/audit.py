@@ -7,6 +7,7 @@ timers, reconciling) the chain has one compact entry for each transaction, with 
 from __future__ import annotations
 
 import asyncio
+import enum
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,7 +17,9 @@ from typing import Final
 from incidentd.audit.chain import Actor, Event, Value, timestamp
 from incidentd.audit.checkpoint import Checkpoint, sign
 from incidentd.audit.keys import SigningKey
+from incidentd.audit.rotation import ACTION, introduced
 from incidentd.domain.incident import MACHINES, OURSELVES, Entry, Incident
+from incidentd.refusals import Refusal, Refused
 from incidentd.store import audit, audit_keys, erasure
 from incidentd.store.audit_keys import Export
 from incidentd.store.engine import Store, Tx
@@ -97,28 +100,44 @@ def _stands(incident: Incident | None) -> dict[str, Value]:
     }
 
 
-def refused(tx: Tx, counts: Mapping[str, int], since: datetime, now: datetime) -> None:
-    """Note what was not let in since `since`: kind -> how often.
-
-    Counted, not one by one: a flood of refused requests must not become a flood of writes.
-    """
-    for kind, count in counts.items():
-        data: dict[str, Value] = {"count": count, "since": timestamp(since)}
-        audit.record(tx, Event(now, NOBODY, f"security.{kind}", "", data))
+def refused(tx: Tx, events: Refused, since: datetime, now: datetime) -> None:
+    """Note what was not let in: the first of each kind one by one, the others counted since `since`, by who it was."""
+    for single in events.singles:
+        _refused(tx, now, single, {})
+    for who, count in events.counts.items():
+        _refused(tx, now, who, {"count": count, "since": timestamp(since)})
 
 
-def introduce(tx: Tx, key: SigningKey, now: datetime) -> bool:
-    """Note a key that was not used before; True if it is new. After the first one that is a rotation."""
+def _refused(tx: Tx, now: datetime, who: Refusal, data: Mapping[str, Value]) -> None:
+    private = {"client": who.client, "request": who.request, "name": who.name}
+    audit.record(tx, Event(now, NOBODY, f"security.{who.kind}", "", data, private))
+
+
+class Introduced(enum.Enum):
+    """What became of a key at a start."""
+
+    KNOWN = "known"
+    FIRST = "first"
+    VOUCHED = "vouched"
+    """It follows another one, which has signed that."""
+    UNVOUCHED = "unvouched"
+    """It follows another one, which was not at hand."""
+
+
+def introduce(tx: Tx, key: SigningKey, now: datetime, previous: SigningKey | None = None) -> Introduced:
+    """Note a key that was not used before. After the first one that is a rotation, which `previous` vouches for."""
+    # Under the head's lock: of two replicas that start at once one comes first, and the other sees its key.
+    head = audit.lock_head(tx)
     known = [public for _, public in audit_keys.keys(tx)]
-    if key.public in known:
-        return False
-    head = audit.head(tx)
-    audit_keys.add_key(tx, key.public, head.seq)
-    public = key.public
-    data: dict[str, Value] = {"algorithm": public.algorithm, "public": public.der.hex()}
-    data |= {"after": known[-1].id if known else None}
-    note(tx, now, OURSELVES, "audit.key", f"key:{public.id}", data)
-    return True
+    if not audit_keys.add_key(tx, key.public, head.seq):
+        return Introduced.KNOWN
+    given = previous is not None and previous.public in known
+    after = previous.public.id if previous is not None and given else known[-1].id if known else None
+    data = introduced(key, after, previous)
+    note(tx, now, OURSELVES, ACTION, f"key:{key.public.id}", data)
+    if after is None:
+        return Introduced.FIRST
+    return Introduced.VOUCHED if given else Introduced.UNVOUCHED
 
 
 def checkpoint_due(tx: Tx, now: datetime) -> bool:

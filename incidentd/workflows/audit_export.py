@@ -90,6 +90,17 @@ def key_path(config: Config, database: Path | None) -> Path:
     return config.audit.key_file or (database.parent if database else _FOLDER) / "audit-key.pem"
 
 
+def head_path(config: Config, database: Path | None) -> Path:
+    """Where the newest signed head is kept."""
+    return config.audit.head_file or key_path(config, database).with_name("audit-head.json")
+
+
+def previous_key(config: Config) -> SigningKey | None:
+    """The key that vouches for the one that signs now."""
+    given = config.audit.previous_key
+    return None if given is None else SigningKey.of_pem(given.get_secret_value().encode())
+
+
 async def open_key(config: Config, database: Path | None, *, make: bool = True) -> SigningKey:
     """The key that signs: the configured one, or the one that is made at the first start, if `make`.
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,8 @@ from click.testing import CliRunner, Result
 from incidentd.audit.keys import SigningKey
 from incidentd.cli.main import main
 from tests.acceptance.bodies import alert, webhook
-from tests.acceptance.harness import NOON, World, world
+from tests.acceptance.harness import NOON, World, world, write
+from tests.audit.forger import cut
 from tests.fakes.http import Answer, HttpFake, Received
 
 MINUTE = timedelta(minutes=1)
@@ -109,7 +108,7 @@ async def test_heads_go_outside_and_a_log_that_was_cut_is_found_out(tmp_path: Pa
         told = [json.loads(line) for line in heads.read_text().splitlines()]
         assert [head["seq"] for head in told] == sorted({head["seq"] for head in told})
         assert len(receiver.requests) == 2, "and once more at the end"
-        _cut(database, told[-1]["seq"] - 2)
+        cut(database, told[-1]["seq"] - 2)
         short = await _exported(tmp_path, "short.json")
         assert "is whole" in (await verified(short, "--public-key", key)).output, "by itself it looks well"
         found = await verified(short, "--public-key", key, "--head", heads)
@@ -127,7 +126,7 @@ async def test_a_daemon_signs_no_log_that_was_cut_under_it_and_says_so(tmp_path:
         await sign(here)
         assert await here.client.metric("incidentd_audit_broken") == 0
         told = heads.read_text()
-        await asyncio.to_thread(_cut, database, 2)
+        await asyncio.to_thread(cut, database, 2)
         await sign(here)
         assert await here.client.metric("incidentd_audit_broken") == 1
         await here.client.act("incidents/1/resolve", force=True)
@@ -135,16 +134,38 @@ async def test_a_daemon_signs_no_log_that_was_cut_under_it_and_says_so(tmp_path:
         assert heads.read_text() == told
 
 
-def _cut(database: Path, last: int) -> None:
-    """What the owner of the database can do."""
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("DROP TRIGGER audit_events_no_delete")
-        connection.execute("DELETE FROM audit_events WHERE seq > ?", (last,))
-        connection.execute("DELETE FROM audit_checkpoints WHERE seq > ?", (last,))
-        connection.execute(
-            "UPDATE audit_head SET seq = ?, hash = (SELECT hash FROM audit_events WHERE seq = ?)",
-            (last, last),
+async def test_a_log_that_was_cut_while_nobody_looked_is_not_signed_until_somebody_says_why(
+    tmp_path: Path,
+) -> None:
+    database, heads = tmp_path / "x.db", tmp_path / "heads.jsonl"
+    url = f"sqlite+aiosqlite:///{database}"
+    async with world(tmp_path, url, audit={"anchor": {"file": str(heads)}}) as here:
+        await some_life(here)
+        await sign(here)
+        kept = tmp_path / "audit-head.json"
+        await here.stop()
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert kept.read_text() == heads.read_text().splitlines(keepends=True)[-1]
+        await asyncio.to_thread(cut, database, 2)
+        told = heads.read_text()
+        await here.start()
+        await sign(here)
+        assert await here.client.metric("incidentd_audit_broken") == 1
+        assert heads.read_text() == told, "nothing is signed, though in the database all is well"
+        argv = ("audit", "accept", "--reason", "restored a backup", "--config", here.file)
+        done = await asyncio.to_thread(run, *argv)
+        assert (done.exit_code, "accepted: the log goes on from entry" in done.output) == (0, True), (
+            done.output
         )
+        await sign(here)
+        assert await here.client.metric("incidentd_audit_broken") == 0
+        assert len(heads.read_text()) > len(told)
+        again = await asyncio.to_thread(run, *argv)
+        assert (again.exit_code, "nothing is wrong" in again.output) == (1, True)
+        entries = await here.client.all("/api/v1/audit")
+        [accepted] = [entry for entry in entries if entry["action"] == "audit.accepted"]
+        assert accepted["private"] == {"reason": "restored a backup"}
+        assert accepted["data"]["lost"]["seq"] == json.loads(told.splitlines()[-1])["seq"]
 
 
 async def _exported(folder: Path, name: str) -> Path:
@@ -162,19 +183,24 @@ async def _exported(folder: Path, name: str) -> Path:
     return target
 
 
-async def test_a_rotated_key_is_noted_and_old_heads_stay_valid(tmp_path: Path, database_url: str) -> None:
+async def test_who_trusts_the_key_before_can_trust_the_one_that_it_vouches_for(
+    tmp_path: Path, database_url: str
+) -> None:
     files = [tmp_path / "one.pem", tmp_path / "two.pem"]
     for file in files:
         file.write_bytes(SigningKey.new().pem())
     async with world(tmp_path, database_url, audit={"key": {"file": str(files[0])}}) as here:
         await some_life(here)
         await sign(here)
-        here.file.write_text(here.file.read_text().replace("one.pem", "two.pem"))
+        old = await public_key(here, tmp_path)
+        config = json.loads(here.file.read_text())
+        one, two = ({"file": str(file)} for file in files)
+        write(here.file, {**config, "audit": {"key": two, "previous_key": one}})
         await here.restart()
         await sign(here)
         keys = (await here.client.get("/api/v1/audit/keys"))["items"]
         noted = [e for e in await here.client.all("/api/v1/audit") if e["action"] == "audit.key"]
         assert [entry["data"]["after"] for entry in noted] == [None, keys[0]["id"]]
-        bundle = await fetched(here, tmp_path / "b.json")
-        found = await verified(bundle, "--public-key", await public_key(here, tmp_path))
+        found = await verified(await fetched(here, tmp_path / "b.json"), "--public-key", old)
         assert (found.exit_code, keys[1]["id"] in found.output) == (0, True), found.output
+        assert "vouched" not in found.output

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from incidentd.refusals import SINGLES
 from tests.acceptance.bodies import recorded
 from tests.acceptance.client import ALERTS, Client
 from tests.acceptance.harness import ALICE, INGEST, World, world
@@ -87,6 +89,24 @@ async def test_bad_credentials_and_missing_scopes_are_told_apart(here: World) ->
         assert (await alertmanager.call("GET", "/api/v1/incidents")).status == 403
     assert await seen(here) == {"auth_fail": 2, "forbidden": 1}
     assert await here.client.metric("suspicious_activity_total") == 0
+
+
+async def test_each_refusal_has_an_entry_in_the_audit_log_and_a_flood_is_counted(here: World) -> None:
+    async with stranger(here, "guess-guess-guess-guess") as guesser:
+        for _ in range(SINGLES + 7):
+            assert (await guesser.call("GET", "/api/v1/incidents")).status == 401
+    async with stranger(here, INGEST) as alertmanager:
+        refused = await alertmanager.call("GET", "/api/v1/incidents")
+    await here.daemon.auditing.note_refusals()
+    noted = [e for e in await here.client.all("/api/v1/audit") if e["action"].startswith("security.")]
+    assert [entry["action"] for entry in noted] == ["security.auth_fail"] * SINGLES + ["security.forbidden"]
+    assert noted[-1]["private"] == {"client": "127.0.0.1", "request": refused.headers["X-Request-ID"]}
+    assert "127.0.0.1" not in noted[-1]["entry"], "an address can be erased"
+    here.clock.set(here.clock.now() + timedelta(minutes=1))
+    await here.daemon.auditing.note_refusals()
+    counted = (await here.client.all("/api/v1/audit"))[-1]
+    assert (counted["action"], counted["data"]["count"]) == ("security.auth_fail", 7)
+    assert counted["private"] == {"client": "127.0.0.1"}
 
 
 async def test_too_large_a_body_and_illegal_http_are_counted(here: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from incidentd.audit.keys import PublicKey
+from incidentd.audit.verify import verify
 from incidentd.clock import FixedClock
 from incidentd.store.codec import micros
 from tests.acceptance.bodies import alert, webhook
@@ -82,10 +85,23 @@ async def test_the_same_posts_to_both_at_once_are_one_incident_and_one_page_each
             await until(lambda: pages_are_sent(clients[0]), "every page to leave")
         await until(clients[0].nothing_waits, "everything to be told")
         assert {row["attempts"] for row in await clients[0].deliveries()} <= {0, 1}
+        await one_log(*clients)
     pages = Counter(cluster.vendors.pages())
     assert set(pages.values()) == {1}
     assert Counter(action for action, _ in pages) == {"trigger": 50, "resolve": 50}
     assert cluster.vendors.violations == []
+
+
+async def one_log(one: Client, other: Client) -> None:
+    """Both have introduced one key, made each secret once, and written one chain."""
+    entries = await other.all("/api/v1/audit")
+    said = Counter(entry["action"] for entry in entries)
+    assert (said["audit.key"], said["daemon.started"]) == (1, 2)
+    assert set(Counter(e["object"] for e in entries if e["action"] == "secret.generated").values()) == {1}
+    bundle = (await one.call("GET", (await one.act("audit/exports"))["url"])).text.encode()
+    [key] = (await one.get("/api/v1/audit/keys"))["items"]
+    pinned = PublicKey.of_pem(key["public_key"].encode())
+    assert verify(io.BytesIO(bundle), [pinned]).unvouched == ()
 
 
 async def pages_are_sent(client: Client) -> bool:

@@ -17,6 +17,7 @@ from incidentd.audit.chain import GENESIS, Actor, Event, Opening, Sealed, seal
 from incidentd.audit.checkpoint import Checkpoint, sign
 from incidentd.audit.judge import BrokenError, Verified
 from incidentd.audit.keys import PublicKey, SigningKey
+from incidentd.audit.rotation import ACTION, introduced
 from incidentd.audit.verify import verify
 
 NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
@@ -66,6 +67,19 @@ class Chain:
             self.entries.append(sealed)
         return self
 
+    def introduce(self, key: SigningKey, after: SigningKey | None, by: SigningKey | None = None) -> Chain:
+        """Let `key` follow `after`, vouched for by `by`."""
+        public = None if after is None else after.public.id
+        data = introduced(key, public, by)
+        event = Event(NOW, Actor("machine", "incidentd"), ACTION, f"key:{key.public.id}", data)
+        return self.put(event)
+
+    def put(self, event: Event) -> Chain:
+        """One more entry, of a machine."""
+        prev = self.entries[-1].hash if self.entries else GENESIS
+        self.entries.append(seal(event, len(self.entries) + 1, prev, "", {}))
+        return self
+
     def sign(self, key: SigningKey = KEY) -> Checkpoint:
         """Sign the head."""
         head = self.entries[-1]
@@ -106,6 +120,19 @@ def signed_chain() -> Chain:
     chain.sign()
     chain.add(7).sign()
     return chain
+
+
+def rotated_chain(by: SigningKey | None = KEY) -> Chain:
+    """`KEY` signs, then `OTHER`, which `by` vouches for."""
+    chain = Chain().introduce(KEY, None).add(3)
+    chain.sign()
+    chain.introduce(OTHER, KEY, by).add(2).sign(OTHER)
+    return chain
+
+
+def rotated(chain: Chain, form: Format = "json") -> bytes:
+    """The bundle of a rotated chain, as it is signed afterwards."""
+    return chain.bundle(form, key=OTHER, keys=[KEY.public])
 
 
 def resealed(bundle: bytes, edit: Callable[[list[bytes]], object], key: SigningKey = KEY) -> bytes:

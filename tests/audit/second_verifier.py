@@ -42,6 +42,19 @@ def canonical(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
+def rotation(found: dict[str, Any], keys: dict[str, bytes], trusted: set[str]) -> None:
+    """An entry that introduces a key: `trusted` has it afterwards, if a key in it has signed that."""
+    data = found["data"]
+    own, after = sha256(bytes.fromhex(data["public"])), data["after"]
+    need(found["object"] == f"key:{own}" and own in data["signatures"], "a key that does not say so itself")
+    for name, signature in data["signatures"].items():
+        der = bytes.fromhex(data["public"]) if name == own else keys[name]
+        content = {"v": 1, "key": own, "after": after, "signature": signature}
+        need(signed(der, "incidentd audit key v1", content), "a forged key")
+    if after in trusted and after in data["signatures"]:
+        trusted.add(own)
+
+
 def signed(key: bytes, purpose: str, content: dict[str, Any]) -> bool:
     rest = {name: value for name, value in content.items() if name != "signature"}
     message = purpose.encode() + b"\n" + canonical(rest)
@@ -86,7 +99,8 @@ def check(data: bytes, pinned: str) -> int:
     keys = {key["id"]: bytes.fromhex(key["public"]) for key in header["keys"]}
     need(header["format"] == "incidentd-audit" and header["v"] == 1, "another format")
     need(all(sha256(der) == known for known, der in keys.items()), "a key with another id")
-    need(header["key"] == pinned == end["key"], "another key")
+    need(header["key"] == end["key"], "another key")
+    trusted = {pinned}
     seq, head = header["first"] - 1, header["prev"]
     need((seq == 0) == (head == "0" * 64) and (seq == 0 or header["from"]), "no beginning")
     for record in kinds[1:-1]:
@@ -97,6 +111,9 @@ def check(data: bytes, pinned: str) -> int:
             continue
         head = entry(record, seq + 1, head)
         seq += 1
+        if record["entry"]["action"] == "audit.key":
+            rotation(record["entry"], keys, trusted)
+    need(end["key"] in trusted, "a key that nobody trusts")
     told = (end["v"], end["count"], end["last"], end["hash"])
     need(
         told == (1, seq + 1 - header["first"], header["last"], head) and seq == header["last"], "another end"

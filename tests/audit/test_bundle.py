@@ -17,7 +17,20 @@ from incidentd.audit.chain import GENESIS, Actor, Event, Opening, seal, timestam
 from incidentd.audit.checkpoint import sign
 from incidentd.audit.judge import BrokenError, Fault, Verified
 from incidentd.audit.keys import SigningKey
-from tests.audit.sample import ALICE, KEY, NOW, OTHER, Chain, judged, resealed, signed_chain
+from incidentd.audit.rotation import ACTION, introduced
+from tests.audit.sample import (
+    ALICE,
+    KEY,
+    NOW,
+    OTHER,
+    Chain,
+    judged,
+    key_of,
+    resealed,
+    rotated,
+    rotated_chain,
+    signed_chain,
+)
 
 FORMS: tuple[Format, ...] = ("json", "csv")
 ENTRY_4 = 6
@@ -187,6 +200,44 @@ def test_another_key_is_told() -> None:
     assert fault(judged(signed_chain().bundle(), OTHER)) == (Fault.WRONG_KEY, None)
     swapped = signed_chain()
     assert fault(judged(swapped.bundle(key=OTHER))) == (Fault.WRONG_KEY, None)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_that_was_vouched_for_is_trusted_as_the_one_before(form: Format) -> None:
+    for pinned in (KEY, OTHER):
+        found = judged(rotated(rotated_chain(), form), pinned)
+        assert isinstance(found, Verified)
+        assert (found.key, found.unvouched) == (OTHER.public, ())
+    again = rotated_chain().introduce(key_of(3), OTHER, OTHER)
+    assert isinstance(judged(again.bundle(key=key_of(3), keys=[KEY.public, OTHER.public])), Verified)
+
+
+def test_a_key_that_was_not_vouched_for_is_told_of_and_trusted_by_itself_alone() -> None:
+    bundle = rotated(rotated_chain(by=None))
+    found = judged(bundle, OTHER)
+    assert isinstance(found, Verified)
+    assert found.unvouched == (5,)
+    assert fault(judged(bundle, KEY)) == (Fault.WRONG_KEY, None)
+
+
+def test_nobody_but_the_key_before_vouches_for_a_key() -> None:
+    data = introduced(OTHER, KEY.public.id, KEY)
+    own, by = data["signatures"][OTHER.public.id], data["signatures"][KEY.public.id]  # type: ignore[call-overload,index]
+    wrong: list[tuple[dict[str, Any], Fault]] = [
+        ({"signatures": {OTHER.public.id: own, KEY.public.id: own}}, Fault.BAD_SIGNATURE),
+        ({"signatures": {KEY.public.id: by}}, Fault.BAD_SIGNATURE),
+        ({"signatures": {OTHER.public.id: own, "ab" * 32: by}}, Fault.BAD_SIGNATURE),
+        ({"after": None}, Fault.BAD_SIGNATURE),
+        ({"public": "00"}, Fault.BAD_SIGNATURE),
+        ({"signatures": None}, Fault.MALFORMED),
+        ({"signatures": {OTHER.public.id: "no"}}, Fault.MALFORMED),
+    ]
+    for change, expected in wrong:
+        event = Event(
+            NOW, Actor("machine", "incidentd"), ACTION, f"key:{OTHER.public.id}", {**data, **change}
+        )
+        chain = Chain().introduce(KEY, None).put(event)
+        assert fault(judged(rotated(chain), OTHER)) == (expected, 2), change
 
 
 def test_a_head_signed_by_a_key_that_is_not_listed_is_told() -> None:

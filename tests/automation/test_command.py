@@ -83,6 +83,16 @@ async def test_it_inherits_no_secret_no_file_and_no_folder() -> None:
     assert not Path(rest.rpartition(" ")[2]).exists()  # noqa: ASYNC240 - one look
 
 
+async def test_a_secret_that_it_was_given_and_says_is_not_kept() -> None:
+    os.environ["INCIDENTD_TEST_TOKEN"], os.environ["INCIDENTD_TEST_PLACE"] = "correct-horse", "/opt/incidentd"
+    code = "import os; print('said', os.environ['INCIDENTD_TEST_TOKEN'], os.environ['INCIDENTD_TEST_PLACE'])"
+    try:
+        told = await command(*python(code), environment=("INCIDENTD_TEST_TOKEN", "INCIDENTD_TEST_PLACE"))
+    finally:
+        del os.environ["INCIDENTD_TEST_TOKEN"], os.environ["INCIDENTD_TEST_PLACE"]
+    assert told.output == "said [secret] /opt/incidentd\n"
+
+
 async def test_it_runs_as_somebody_else_who_cannot_become_more() -> None:
     code = (
         "import os; status = open('/proc/self/status').read()\n"

@@ -207,6 +207,8 @@ INCIDENTD = [
     Case("IncidentdReloadRefused", "warning", {RELOADS % "refused": "0 0 1 1"}, 3, ONE),
     Case("IncidentdReloadRefused", "warning", {RELOADS % "refused": "_x30 1x30"}, 33, ONE),
     Case("IncidentdReloadRefused", "warning", {RELOADS % "done": "0 0 1 1"}, 3),
+    Case("IncidentdAuditBroken", "warning", {f"incidentd_audit_broken{{{SELF}}}": "0 0 1x9"}, 6, ONE),
+    Case("IncidentdAuditBroken", "warning", {f"incidentd_audit_broken{{{SELF}}}": "0x9"}, 6),
     Case(
         "IncidentdSlowCommit",
         "warning",

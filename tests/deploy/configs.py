@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.audit.sample import KEY
 from tests.deploy.shipped import DEPLOY, SECRETS, documents
 
 PARTS = ("alertmanager", "oncall", "pipelines", "prometheus")
@@ -23,6 +24,7 @@ def secrets(folder: Path) -> Path:
         _secret(found / f"incidentd_{part}", token(part))
     _secret(found / "incidentd_database_url", "postgresql+asyncpg://incidentd:word@postgres/incidentd")
     _secret(found / "smtp_password", "word")
+    _secret(found / "incidentd_audit_key", KEY.pem().decode())
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from incidentd.audit.keys import SigningKey
 from tests.deploy.configs import secret_names
 from tests.deploy.shipped import DEPLOY, SECRETS, read
 
@@ -86,7 +87,7 @@ def test_every_secret_is_declared_used_and_written_by_the_script(
     assert all(name == file for name, file in declared.items())
     assert {name for service in services.values() for name in service.get("secrets", [])} == set(declared)
     written = run_script(tmp_path)
-    assert {path.name for path in written} == set(declared)
+    assert {path.name for path in written} - {"incidentd_audit_key"} == set(declared), "but for Kubernetes"
 
 
 def test_every_container_has_the_secrets_that_its_configuration_names(services: dict[str, Any]) -> None:
@@ -136,9 +137,9 @@ def test_the_script_writes_secrets_that_its_group_alone_may_read_and_never_anew(
     first = {path.name: path.read_text(encoding="utf-8") for path in run_script(tmp_path)}
     for path in (tmp_path / "secrets").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o440, path
-    random = {
-        name: text for name, text in first.items() if name not in {"smtp_password", "incidentd_database_url"}
-    }
+    others = {"smtp_password", "incidentd_database_url", "incidentd_audit_key"}
+    random = {name: text for name, text in first.items() if name not in others}
+    assert SigningKey.of_pem(first["incidentd_audit_key"].encode()).public.algorithm == "ed25519"
     assert all(re.fullmatch("[0-9a-f]{64}", text) for text in random.values())
     assert len(set(random.values())) == len(random)
     assert first["postgres_password"] in first["incidentd_database_url"]

@@ -10,16 +10,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from incidentd.audit.checkpoint import sign
 from incidentd.audit.judge import BrokenError, Fault, Verified
 from incidentd.audit.verify import verify
 from incidentd.store import audit, audit_keys, schema_audit
 from incidentd.store.engine import Store, StoreRejectedError, StoreUnavailableError, Tx
 from incidentd.store.migrate import migrate
 from incidentd.workflows import audit as workflow
+from incidentd.workflows.audit import Introduced
 from incidentd.workflows.audit_export import Wanted, bundle
-from tests.audit.sample import KEY, OTHER
+from tests.audit.forger import unlock
+from tests.audit.sample import KEY, OTHER, key_of
 
 NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
+THIRD = key_of(3)
 
 
 async def do(store: Store, actor: str = "alice", count: int = 1, text: str = "mine") -> None:
@@ -67,11 +71,41 @@ async def test_what_is_rolled_back_leaves_no_entry_and_no_gap(store: Store) -> N
 
 async def test_the_database_itself_refuses_to_change_or_delete_an_entry(store: Store) -> None:
     await do(store)
-    table = schema_audit.audit_events
-    for statement in (sa.update(table).values(entry="{}"), sa.delete(table)):
-        with pytest.raises((StoreRejectedError, StoreUnavailableError)):
-            await store.write(lambda tx, s=statement: tx.conn.execute(s))  # type: ignore[misc]
-    assert (await whole(store)).last == 1
+    await store.write(lambda tx: workflow.introduce(tx, KEY, NOW))
+    await store.write(lambda tx: workflow.checkpoint(tx, KEY, NOW))
+    taken = []
+    for table, column in GUARDED.items():
+        copied = sa.insert(table).from_select(list(table.c), sa.select(table).limit(1))
+        replaced = copied.prefix_with("OR REPLACE", dialect="sqlite")
+        backwards: dict[str, object] = {column: "{}" if column != "seq" else 0}
+        for statement in (sa.update(table).values(backwards), sa.delete(table), replaced):
+            if table.name == "audit_private" and isinstance(statement, sa.Delete):
+                continue  # what is about people can be erased
+            try:
+                await store.write(lambda tx, s=statement: tx.conn.execute(s))  # type: ignore[misc]
+            except (StoreRejectedError, StoreUnavailableError):
+                continue
+            taken.append(str(statement))
+    assert taken == []
+    assert (await whole(store)).last == 2
+
+
+GUARDED = {
+    schema_audit.audit_events: "entry",
+    schema_audit.audit_head: "seq",
+    schema_audit.audit_checkpoints: "hash",
+    schema_audit.audit_keys: "public",
+    schema_audit.audit_private: "value",
+}
+
+
+async def test_signed_heads_beyond_the_chains_end_may_go_and_no_others(store: Store) -> None:
+    await do(store, count=2)
+    await store.write(lambda tx: workflow.checkpoint(tx, KEY, NOW))
+    await store.write(lambda tx: audit_keys.add(tx, sign(KEY, 9, "ab" * 32, NOW)))
+    assert await store.write(lambda tx: audit_keys.drop_beyond(tx, 2)) == 1
+    with pytest.raises((StoreRejectedError, StoreUnavailableError)):
+        await store.write(lambda tx: audit_keys.drop_beyond(tx, 0))
 
 
 @pytest.fixture
@@ -94,6 +128,26 @@ async def test_replicas_that_append_at_once_keep_one_unbroken_chain(replicas: li
     assert await replicas[1].read(lambda tx: tx.conn.execute(people).scalar_one()) == 3
 
 
+async def test_replicas_that_start_and_sign_at_once_introduce_one_key_and_sign_one_head(
+    replicas: list[Store],
+) -> None:
+    # Not even the head's row is there: somebody made the tables by hand.
+    await replicas[0].write(unlock)
+    await replicas[0].write(lambda tx: tx.conn.execute(sa.delete(schema_audit.audit_head)))
+    many = replicas * 3
+    made = await asyncio.gather(
+        *[each.write(lambda tx: workflow.introduce(tx, KEY, NOW)) for each in many], *[do(e) for e in many]
+    )
+    assert [each for each in made if each is Introduced.FIRST] == [Introduced.FIRST]
+    signed = await asyncio.gather(
+        *[each.write(lambda tx: audit_keys.add(tx, sign(KEY, 3, "ab" * 32, NOW))) for each in many]
+    )
+    assert sorted(signed) == [False] * 5 + [True]
+    await replicas[0].write(lambda tx: tx.conn.execute(sa.delete(schema_audit.audit_checkpoints)))
+    found = await whole(replicas[0])
+    assert (found.last, found.unvouched) == (7, ())
+
+
 async def test_a_head_is_signed_after_a_hundred_entries_or_a_minute_and_once(store: Store) -> None:
     assert not await store.read(lambda tx: workflow.checkpoint_due(tx, NOW))
     await do(store)
@@ -107,14 +161,19 @@ async def test_a_head_is_signed_after_a_hundred_entries_or_a_minute_and_once(sto
     assert await store.read(lambda tx: workflow.checkpoint_due(tx, NOW))
 
 
-async def test_a_key_is_introduced_once_and_its_successor_says_which_it_follows(store: Store) -> None:
-    for key, fresh in ((KEY, True), (KEY, False), (OTHER, True)):
-        assert await store.write(lambda tx, k=key: workflow.introduce(tx, k, NOW)) is fresh  # type: ignore[misc]
+async def test_a_key_is_introduced_once_and_its_successor_is_vouched_for(store: Store) -> None:
+    given = ((KEY, None), (KEY, None), (OTHER, KEY), (THIRD, None))
+    for (key, before), expected in zip(given, ("first", "known", "vouched", "unvouched"), strict=True):
+        found = await store.write(lambda tx, k=key, b=before: workflow.introduce(tx, k, NOW, b))  # type: ignore[misc]
+        assert found.value == expected
     entries = [e.entry.decode() for e in await store.read(lambda tx: audit.after(tx, 0, 10))]
-    assert ['"after":null' in entries[0], f'"after":"{KEY.public.id}"' in entries[1]] == [True, True]
+    afters = ["null", f'"{KEY.public.id}"', f'"{OTHER.public.id}"']
+    assert [f'"after":{after}' in entry for after, entry in zip(afters, entries, strict=True)] == [True] * 3
     await store.write(lambda tx: workflow.checkpoint(tx, OTHER, NOW))
-    assert (await whole(store)).checkpoints == 1
-    assert [key.id for _, key in await store.read(audit_keys.keys)] == [KEY.public.id, OTHER.public.id]
+    proved = await whole(store)
+    assert (proved.checkpoints, proved.unvouched) == (1, (3,))
+    listed = [key for _, key in await store.read(audit_keys.keys)]
+    assert {key.id for key in listed} == {KEY.public.id, OTHER.public.id, THIRD.public.id}
 
 
 async def test_a_person_who_is_erased_is_nobody_any_more_and_the_chain_stays_whole(store: Store) -> None:
@@ -157,10 +216,7 @@ async def test_a_row_that_was_changed_behind_the_databases_back_shows(store: Sto
     await do(store, count=3)
 
     def tamper(tx: Tx) -> None:
-        if tx.postgresql:
-            tx.conn.exec_driver_sql("ALTER TABLE audit_events DISABLE TRIGGER ALL")
-        else:
-            tx.conn.exec_driver_sql("DROP TRIGGER audit_events_no_update")
+        unlock(tx)
         tx.conn.exec_driver_sql(f"UPDATE audit_events SET {statement} WHERE seq = 2")  # noqa: S608 - of this test
 
     await store.write(tamper)

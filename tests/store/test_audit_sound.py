@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from incidentd.audit.chain import GENESIS, Actor, Event, seal
-from incidentd.audit.checkpoint import Checkpoint
+from incidentd.audit.chain import GENESIS, Actor, Event, canonical, seal
+from incidentd.audit.checkpoint import Checkpoint, sign
+from incidentd.audit.checkpoint import accept as accept_with
+from incidentd.store import audit, settings
 from incidentd.store import schema_audit as schema
 from incidentd.store.engine import Store, Tx
 from incidentd.workflows import audit as workflow
-from incidentd.workflows.audit_sound import examine, vouch
+from incidentd.workflows.audit_sound import Found, accept, examine, note_acceptance, vouch
+from tests.audit.forger import unlock
 from tests.audit.sample import KEY, OTHER
 
 NOW = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
-
-
-def unlock(tx: Tx) -> None:
-    """What the owner of the database can do."""
-    if tx.postgresql:
-        tx.conn.exec_driver_sql("ALTER TABLE audit_events DISABLE TRIGGER ALL")
-    else:
-        tx.conn.exec_driver_sql("DROP TRIGGER IF EXISTS audit_events_no_update")
-        tx.conn.exec_driver_sql("DROP TRIGGER IF EXISTS audit_events_no_delete")
 
 
 def rewrite(tx: Tx, count: int) -> None:
@@ -56,23 +51,29 @@ async def noted(store: Store, count: int) -> None:
         await store.write(lambda tx: workflow.note(tx, NOW, "alice", "tried"))
 
 
-async def signed(store: Store, before: Checkpoint | None = None) -> tuple[Checkpoint | None, str]:
+async def signed(store: Store, before: Checkpoint | None = None) -> Found:
     """What the daemon makes of the chain's end."""
     return await store.write(lambda tx: vouch(tx, KEY, before, NOW))
 
 
+async def head_of(store: Store, before: Checkpoint | None = None) -> Checkpoint:
+    """The head that is signed, for nothing is wrong."""
+    found = await signed(store, before)
+    assert found.problem == ""
+    assert found.head is not None
+    return found.head
+
+
 async def test_a_chain_that_goes_on_is_signed_again_and_again(store: Store) -> None:
-    assert await signed(store) == (None, "")
+    assert await signed(store) == Found()
     await noted(store, 3)
-    one, problem = await signed(store)
-    assert one is not None
-    assert (one.seq, problem) == (3, "")
-    assert await signed(store, one) == (one, "")
+    one = await head_of(store)
+    assert one.seq == 3
+    assert await signed(store, one) == Found(one)
     await noted(store, 2)
-    two, _ = await signed(store, one)
-    assert two is not None
+    two = await head_of(store, one)
     assert two.seq == 5
-    assert await store.read(lambda tx: examine(tx, KEY.public, one)) == (two, "")
+    assert await store.read(lambda tx: examine(tx, KEY.public, one)) == Found(two)
 
 
 @pytest.mark.parametrize("count", [3, 5])
@@ -80,22 +81,51 @@ async def test_a_chain_that_was_rewritten_is_not_signed_even_without_a_trace_in_
     store: Store, count: int
 ) -> None:
     await noted(store, 3)
-    one, _ = await signed(store)
+    one = await head_of(store)
     await store.write(lambda tx: rewrite(tx, count))
-    assert await signed(store, one) == (
-        None,
-        "entry 3 is not the one that was signed: the chain was rewritten",
+    assert await signed(store, one) == Found(
+        problem="entry 3 is not the one that was signed: the chain was rewritten"
     )
 
 
 async def test_a_tail_that_was_cut_is_told_of_also_by_a_daemon_that_was_started_since(store: Store) -> None:
     await noted(store, 3)
-    one, _ = await signed(store)
+    one = await head_of(store)
     await store.write(cut)
     for known in (one, None):
-        head, problem = await store.read(lambda tx, k=known: examine(tx, KEY.public, k))  # type: ignore[misc]
-        assert head is None
-        assert problem.startswith("entry 3 was signed, but the chain ends with 2")
+        found = await store.read(lambda tx, k=known: examine(tx, KEY.public, k))  # type: ignore[misc]
+        assert found.head is None
+        assert found.problem.startswith("entry 3 was signed, but the chain ends with 2")
+
+
+@pytest.mark.parametrize("harm", [cut, lambda tx: rewrite(tx, 5)], ids=["cut", "rewritten"])
+async def test_what_was_accepted_is_signed_again_and_only_what_was_known_before_that(
+    store: Store, harm: Callable[[Tx], None]
+) -> None:
+    await noted(store, 3)
+    one = await head_of(store)
+    await store.write(harm)
+    problem = (await signed(store, one)).problem
+    told = ("root", "restored last night's backup")
+    await store.write(lambda tx: note_acceptance(tx, problem, one, told, NOW))
+    head = await store.write(lambda tx: accept(tx, KEY, NOW))
+    assert await store.read(lambda tx: examine(tx, KEY.public, one)) == Found(head, accepted=True)
+    assert await signed(store, head) == Found(head)
+    last = await store.read(lambda tx: audit.after(tx, head.seq - 1, 1))
+    assert b'"action":"audit.accepted"' in last[0].entry
+    later = sign(KEY, 3, "ab" * 32, NOW + timedelta(seconds=1))
+    assert (await signed(store, later)).problem, "an old acceptance is no way to undo what was signed since"
+
+
+async def test_an_acceptance_that_the_key_has_not_signed_is_none(store: Store) -> None:
+    await noted(store, 3)
+    one = await head_of(store)
+    await store.write(cut)
+    checkpoint = sign(KEY, 2, await store.read(lambda tx: audit.hash_of(tx, 2)), NOW)
+    forged = [accept_with(OTHER, 2, checkpoint.hash, NOW), checkpoint]
+    for each in (*[canonical(f.document).decode() for f in forged], "{}", "no JSON"):
+        await store.write(lambda tx, e=each: settings.put(tx, "audit_accepted", e))  # type: ignore[misc]
+        assert (await signed(store, one)).problem
 
 
 @pytest.mark.parametrize("column", ["entry", "hash"])
@@ -108,14 +138,18 @@ async def test_an_entry_that_was_changed_before_it_is_signed_is_not_signed(store
         tx.conn.execute(sa.update(events).where(events.c.seq == 2).values({column: "ab" * 32}))
 
     await store.write(change)
-    assert await signed(store) == (None, "entry 2 does not follow the one before it: the chain was rewritten")
+    found = await signed(store)
+    assert found == Found(problem="entry 2 does not follow the one before it: the chain was rewritten")
 
 
 async def test_a_head_that_somebody_else_put_into_the_database_is_told_of(store: Store) -> None:
     await noted(store, 3)
     forged = await store.write(lambda tx: workflow.checkpoint(tx, OTHER, NOW))
     assert forged is not None
-    await store.write(
-        lambda tx: tx.conn.execute(sa.update(schema.audit_checkpoints).values(key=KEY.public.id))
-    )
-    assert await signed(store) == (None, "the signature of the head 3 in the database is wrong")
+
+    def rename(tx: Tx) -> None:
+        unlock(tx)
+        tx.conn.execute(sa.update(schema.audit_checkpoints).values(key=KEY.public.id))
+
+    await store.write(rename)
+    assert await signed(store) == Found(problem="the signature of the head 3 in the database is wrong")
