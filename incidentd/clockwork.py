@@ -80,6 +80,7 @@ class Clockwork:
         self.exporting = _exporting(context, parts)
         public = (*self.pages.jobs, *self.telling.jobs, *self.exporting.jobs)
         jobs = (*regular, *public, *figures, *parts.auditing.jobs)
+        lifecycle.started("posts to subscribers", self.telling.stop)
         self._scheduler = Scheduler(jobs)
         lifecycle.started("clockwork", lambda _: self._scheduler.stop())
 

@@ -105,6 +105,7 @@ def opened(session: Session, /, **given: Any) -> None:
     "--impact", type=click.Choice(_IMPACTS), help="In place of the one that follows from components."
 )
 @click.option("--next-update", metavar="DURATION", type=Duration(), help="The next update is due after that.")
+@click.option("--started-at", metavar="TIME", help="When the impact began, if that is known better now.")
 @_force
 @api_options
 @pass_session

@@ -73,6 +73,18 @@ def warnings(config: Config) -> Iterator[str]:
             yield f"sources.{name}.reconcile: without alertmanagers there is nobody to ask"
 
 
+def _unwatched(config: Config) -> Iterator[str]:
+    """A public page that would stay green if nothing reached us any more."""
+    page = config.status_page
+    if page.components and page.stale:
+        for name, source in config.sources.items():
+            if not source.watched:
+                yield (
+                    f"sources.{name}.heartbeats: none is written there, so the status page stays green when no more "
+                    "alerts come; write how often its Watchdog comes, or status_page.stale: false"
+                )
+
+
 def _channel_warnings(config: Config) -> Iterator[str]:
     told = config.route.channels().union(*(channel.fallback for channel in config.channels.values()))
     told |= paged_channels(config) | {config.status_page.subscribers.email or ""}
@@ -82,6 +94,7 @@ def _channel_warnings(config: Config) -> Iterator[str]:
         if channel.kind == "webhook" and channel.texts is not None:
             yield f"channels.{name}.texts: change nothing, for a webhook carries data; delete them"
     yield from weak_pages(config)
+    yield from _unwatched(config)
 
 
 def _unknown(

@@ -17,13 +17,18 @@ from urllib.parse import quote, urlsplit
 from incidentd.channels.base import HttpAnswer, HttpFailure
 from incidentd.config.status_export import Bucket
 from incidentd.exporting.sigv4 import Signer
-from incidentd.exporting.tree import CHECKED, File
+from incidentd.exporting.tree import CHECKED, HOME, File
 
 AT_ONCE = 6
 """Requests to the store at once."""
 _OK = 200
 _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,64})</Code>")
-_LAST = ("index.html", "index.html.gz", CHECKED)
+
+
+def _place(name: str) -> int:
+    """Where it stands among what comes last, in this order; 0: before all of them."""
+    own = name.removesuffix(".gz")
+    return 4 if name == CHECKED else 0 if not own.endswith(HOME) else 1 if own != HOME else 2 + (name != own)
 
 
 class Http(Protocol):
@@ -53,7 +58,7 @@ class BucketWriter:
     async def publish(self, files: Iterable[File]) -> int:
         """Put what has changed; how many files. Raises `BucketRefusedError`: what was put before stays there."""
         changed = [file for file in files if self._there.get(file.name) != file.digest]
-        first = [file for file in changed if file.name not in _LAST]
+        first = [file for file in changed if not _place(file.name)]
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def put(file: File) -> None:
@@ -64,7 +69,7 @@ class BucketWriter:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-        for file in sorted([f for f in changed if f.name in _LAST], key=lambda f: _LAST.index(f.name)):
+        for file in sorted([f for f in changed if _place(f.name)], key=lambda f: _place(f.name)):
             await self._put(file)
         return len(changed)
 

@@ -17,6 +17,11 @@ CURRENT = "current"
 RELEASES = "releases"
 KEPT = 3
 """Copies, the newest among them: readers of an older one have long finished."""
+_SETTLED = 60.0
+"""Seconds: a younger copy may be one that another replica is about to make the current one."""
+_ABANDONED = 3600.0
+"""Seconds: half a copy is written in a fraction of that, so nobody works on it any more."""
+_LINK = ".link"
 _FOLDER, _FILE = 0o755, 0o644
 """The web server is somebody else, whatever our umask says."""
 
@@ -38,11 +43,12 @@ def publish(root: Path, files: Iterable[File], name: str) -> int:
         shutil.rmtree(half, ignore_errors=True)
         raise
     _synced(releases)
-    link = root / f".{name}.link"
-    link.symlink_to(Path(RELEASES) / name)
-    link.replace(before)
-    _synced(root)
-    _prune(releases, name)
+    if not _newer(before, releases / name):
+        link = root / f".{name}{_LINK}"
+        link.symlink_to(Path(RELEASES) / name)
+        link.replace(before)
+        _synced(root)
+    _prune(root, name)
     return written
 
 
@@ -53,8 +59,7 @@ def _fill(folder: Path, files: Iterable[File], before: Path) -> int:
     for file in files:
         path, old = folder / file.name, before / file.name
         _make(path.parent, made)
-        if _same(old, file.body):
-            os.link(old, path)
+        if _same(old, file.body) and _linked(old, path):
             continue
         with path.open("xb") as stream:
             stream.write(file.body)
@@ -85,6 +90,15 @@ def _same(path: Path, body: bytes) -> bool:
         return False
 
 
+def _linked(old: Path, path: Path) -> bool:
+    """The same file under another name; False where that cannot be: on another file system, or one without links."""
+    try:
+        os.link(old, path)
+    except OSError:
+        return False  # it is written instead; should that fail too, that says why
+    return True
+
+
 def _synced(folder: Path) -> None:
     """Names are on the disk too."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -94,10 +108,36 @@ def _synced(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _prune(releases: Path, newest: str) -> None:
-    """Delete old copies, and halves that a crash has left."""
+def _newer(current: Path, ours: Path) -> bool:
+    """True if another replica has meanwhile published one that was made later: the page never goes back."""
+    there = current.resolve()
+    begun = [
+        each.name.partition("-")[0] for each in (ours, there)
+    ]  # what follows tells apart, and nothing else
+    if there.parent != ours.parent.resolve() or begun[1] <= begun[0] or not there.exists():
+        return False
+    # A replica whose clock is ahead must not keep the others out for as long as that, should it die.
+    return _age(there, ours) < _SETTLED
+
+
+def _prune(root: Path, newest: str) -> None:
+    """Delete old copies, and what a crash has left; what another replica may be working on stays."""
+    releases = root / RELEASES
     complete = sorted([each.name for each in releases.iterdir() if not each.name.startswith(".")])
-    kept = {newest, *complete[-KEPT:]}
+    kept = {newest, (root / CURRENT).resolve().name, *complete[-KEPT:]}
+    ours = releases / newest
     for each in releases.iterdir():
-        if each.name not in kept:
+        least = _ABANDONED if each.name.startswith(".") else _SETTLED
+        if each.name not in kept and _age(each, ours) > least:
             shutil.rmtree(each, ignore_errors=True)
+    for link in root.glob(f".*{_LINK}"):
+        if _age(link, ours) > _ABANDONED:
+            link.unlink(missing_ok=True)
+
+
+def _age(path: Path, ours: Path) -> float:
+    """Seconds from when `path` was made to when ours was, by the clock of the disk; 0 if it has just gone."""
+    try:
+        return ours.stat().st_mtime - path.lstat().st_mtime
+    except FileNotFoundError:
+        return 0.0

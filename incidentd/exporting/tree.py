@@ -13,6 +13,8 @@ from incidentd.public.text import stamp
 
 CHECKED = "checked.json"
 """Says when the page was last looked at: written anew every minute, changed or not."""
+HOME = "index.html"
+"""What file servers and object stores show for a folder."""
 _HTML = "text/html"
 
 
@@ -50,10 +52,11 @@ def files(documents: Mapping[str, Document], checked_at: datetime, *, folders: b
 
 
 def _name(path: str, *, html: bool, folders: bool) -> str:
-    parts = path.removeprefix("/").split("/")
-    if path != "/" and any(part in {"", ".", ".."} or "\\" in part or "\0" in part for part in parts):
+    *folder, last = path.removeprefix("/").split("/")
+    parts = [*folder, last] if last else folder  # one that ends with a slash is the home of a page
+    if any(part in {"", ".", ".."} or "\\" in part or "\0" in part for part in parts):
         raise ValueError(f"{path!r} is no address of a document")
-    if path == "/":
-        return "index.html"
+    if not last:
+        return "/".join([*parts, HOME])
     name = "/".join(parts)
-    return f"{name}/index.html" if html and folders and not name.endswith(".html") else name
+    return f"{name}/{HOME}" if html and folders and not name.endswith(".html") else name

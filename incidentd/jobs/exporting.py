@@ -13,6 +13,7 @@ import structlog
 from incidentd.channels.http import HttpClient
 from incidentd.clock import Clock, random_id
 from incidentd.config.status_export import Bucket, Export
+from incidentd.domain.status_page.layout import MAIN
 from incidentd.exporting import directory
 from incidentd.exporting.bucket import BucketRefusedError, BucketWriter
 from incidentd.exporting.tree import files
@@ -92,9 +93,7 @@ class Exporting:
             return
         layout = self.rules().layout
         made = await self.store.read_now(lambda tx: page(tx, layout, now))
-        if made.page.look.private:
-            return  # what needs a token to be read is not put where anybody reads it
-        documents = await asyncio.to_thread(lambda: dict(render(made.page)))
+        documents = await asyncio.to_thread(_documents, made)
         for name, write in due:
             await self._attempt(name, export, made, write(documents, now))
 
@@ -158,6 +157,16 @@ class Exporting:
             return settings.advance(tx, _LEADER, found, f"{self._owner} {(now + LEASE).isoformat()}")
 
         return await self.store.write(take)
+
+
+def _documents(made: Made) -> Mapping[str, Document]:
+    """Every page below its address. What needs a token to be read is not put where anybody reads it."""
+    found: dict[str, Document] = {}
+    for key, each in made.pages.items():
+        if not each.look.private:
+            base = "" if key == MAIN else f"/pages/{key}"
+            found |= {f"{base}{path}": document for path, document in render(each).items()}
+    return found
 
 
 def _lease(text: str | None) -> tuple[str, datetime]:

@@ -1,6 +1,6 @@
 """Telling subscribers: what became public is spread over them, and leaves by mail and by post, each at its own pace.
 
-Mails yield to pages of the same channel and heed its pauses; a webhook that hangs holds up the others for one call.
+Mails yield to pages of the same channel and heed its pauses; a webhook that hangs holds up itself alone.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from incidentd.delivery.bucket import Buckets
 from incidentd.delivery.herald import decide
 from incidentd.domain.notification import Outcome, Verdict
 from incidentd.domain.status_page.subscriber import Kind, Links, Standing, Subscriber
+from incidentd.jobs.posting import Post, Posting, Rooms
 from incidentd.jobs.scheduler import Job
 from incidentd.jobs.subscriber_mail import asking, telling
 from incidentd.metrics import Metrics
@@ -41,12 +42,11 @@ LEASE = timedelta(minutes=5)
 """Longer than a whole batch can take: by then another replica may send it."""
 MAILS = 16
 """Mails of one batch; four conversations with the relay at once."""
-POSTS = 32
-"""Posts of one batch, all at once, one to each subscriber."""
 _AT_ONCE = 4
 _GONE = {Kind.EMAIL: Verdict.TARGET_GONE, Kind.WEBHOOK: Verdict.DISABLED}
 """What says that an address will never take anything. A 404 of a web server may be a deployment of its."""
 _MAIL = "mail"
+_POST = Kind.WEBHOOK
 _NOT_WANTED = "not_wanted"
 
 log = structlog.get_logger()
@@ -67,6 +67,24 @@ class Telling:
     stopping: Callable[[], bool]
     _buckets: tuple[int, Buckets] | None = None
     _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    _posting: Posting = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._posting = Posting(
+            store=self.store,
+            due=lambda tx, rooms: any(
+                [
+                    announcements.is_due(tx, _POST, self.clock.now(), slow=slow)
+                    for slow, n in rooms.items()
+                    if n
+                ]
+            ),
+            claim=self._posts,
+            send=lambda row, links: self._sent(row, links, self._posted),
+            settle=self._settle,
+            report=lambda pairs: self._report(_POST, pairs),
+            stopping=self.stopping,
+        )
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -103,9 +121,9 @@ class Telling:
                 return await sender.post(to, self._letter(row, known, links))
 
         try:
-            while (room := min(buckets.tokens(_MAIL), MAILS)) and await self._due(Kind.EMAIL, name):
+            while (room := min(buckets.tokens(_MAIL), MAILS)) and await self._due(name):
                 buckets.take(_MAIL, room)
-                taken = await self._batch(Kind.EMAIL, room, send)
+                taken = await self._batch(room, send)
                 buckets.take(_MAIL, taken - room)
                 if not taken:
                     break  # another replica was quicker
@@ -113,9 +131,12 @@ class Telling:
             await sender.close()
 
     async def post(self) -> None:
-        """Post until nothing is due."""
-        while await self._due(Kind.WEBHOOK, None) and await self._batch(Kind.WEBHOOK, POSTS, self._posted):
-            continue
+        """Post what is due; returns soon, whatever hangs."""
+        await self._posting.run()
+
+    async def stop(self, seconds: float) -> None:
+        """Settle the posts under way, as far as they end in time; once no job runs any more."""
+        await self._posting.stop(seconds)
 
     async def count(self) -> None:
         """Show how many there are, and for how long the oldest notice has waited."""
@@ -135,40 +156,52 @@ class Telling:
             self._buckets = per_minute, Buckets(self.clock, rate)
         return self._buckets[1]
 
-    async def _due(self, kind: Kind, channel: str | None) -> bool:
+    async def _due(self, channel: str) -> bool:
         now = self.clock.now()
 
         def look(tx: Tx) -> bool:
-            if not announcements.is_due(tx, kind, now):
+            if not announcements.is_due(tx, Kind.EMAIL, now):
                 return False
             # Pages of the channel go first, and what its vendor asked for holds for these mails too.
-            return channel is None or not (
+            return not (
                 outbox.is_due(tx, channel, pages=True, now=now)
                 or destinations.of(tx, channel, now).paused(now)
             )
 
         return not self.stopping() and await self.store.read_now(look)
 
-    async def _batch(self, kind: Kind, limit: int, send: Send) -> int:
-        """Claim, send, settle; how many. Raises what the store raises."""
-        url, layout = self.config().status_page.subscribers, self.rules().layout
-
-        def claim(tx: Tx) -> tuple[list[Leased], Links]:
-            # Read here: a unit of work waits for the writer, and a lease must not begin before that.
-            now = self.clock.now()
-            links = Links(subscriber_secret(tx, now), url.rules(layout.url).url)
-            return announcements.claim(tx, kind, now, now + LEASE, limit), links
-
-        rows, links = await self.store.write(claim)
+    async def _batch(self, limit: int, send: Send) -> int:
+        """Claim mails, send, settle; how many. Raises what the store raises."""
+        rows, links = await self.store.write(lambda tx: self._claim(tx, Kind.EMAIL, limit))
         outcomes = await asyncio.gather(*[self._sent(row, links, send) for row in rows])
         pairs = list(zip(rows, outcomes, strict=True))
         await self.store.write(lambda tx: self._settle(tx, pairs))
+        self._report(Kind.EMAIL, pairs)
+        return len(rows)
+
+    def _claim(
+        self, tx: Tx, kind: Kind, limit: int, *, slow: bool | None = None
+    ) -> tuple[list[Leased], Links]:
+        # Read here: a unit of work waits for the writer, and a lease must not begin before that.
+        now, layout = self.clock.now(), self.rules().layout
+        url = self.config().status_page.subscribers.rules(layout.url).url
+        links = Links(subscriber_secret(tx, now), url)
+        return announcements.claim(tx, kind, now, now + LEASE, limit, slow=slow), links
+
+    def _posts(self, tx: Tx, rooms: Rooms) -> Sequence[Post]:
+        taken: list[Post] = []
+        for slow, room in rooms.items():
+            if room:
+                rows, links = self._claim(tx, _POST, room, slow=slow)
+                taken += [(row, links, slow) for row in rows]
+        return taken
+
+    def _report(self, kind: Kind, pairs: Sequence[tuple[Leased, Outcome]]) -> None:
         for _, outcome in pairs:
             self.metrics.public.deliveries.labels(kind.value, outcome.verdict.value).inc()
             if outcome.verdict is not Verdict.OK:
                 # Neither an address nor a code: a log is no place for who reads what.
                 log.warning("subscriber_not_told", kind=kind.value, error=outcome.code)
-        return len(rows)
 
     async def _sent(self, row: Leased, links: Links, send: Send) -> Outcome:
         if row.subscriber is None:

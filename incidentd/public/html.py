@@ -101,9 +101,9 @@ def history(page: PublicPage, month: str) -> bytes:
     )
 
 
-def frame(page: PublicPage, title: str, body: Markup) -> bytes:
-    """A page that has something else on it, such as a form; `body` is HTML."""
-    return _rendered("frame.html", _views(page), title=title, body=body)
+def frame(page: PublicPage, title: str, body: Markup, home: str) -> bytes:
+    """A page that has something else on it, such as a form; `body` is HTML, and `home` where the page itself is."""
+    return _rendered("frame.html", _views(page), title=title, body=body, home=home)
 
 
 def _views(page: PublicPage) -> Views:
@@ -142,7 +142,8 @@ def _shapes() -> Markup:
 def _favicon(letter: str) -> str:
     shape = f"<path fill='{_COLOURS[letter]}' d='{_SHAPES[letter]}'/>"
     svg = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>{shape}</svg>"
-    return "data:image/svg+xml," + quote(svg, safe=" =:/'")
+    # Spaces too: browsers forgive them, the standard does not.
+    return "data:image/svg+xml," + quote(svg, safe="=:/'")
 
 
 def _logo(look: Look) -> str:

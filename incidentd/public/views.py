@@ -184,7 +184,7 @@ class Views:
 
     def _update(self, update: PublicUpdate) -> UpdateView:
         # Escaped by `fragment`, once.
-        body = Markup(fragment(update.body))  # noqa: S704
+        body = Markup(fragment(update.body).replace("<br />", "<br>"))  # noqa: S704
         postmortem = update.status == "postmortem"
         return UpdateView(self.speech.stage(update.status), self.moment(update.created_at), body, postmortem)
 

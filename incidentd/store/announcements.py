@@ -130,14 +130,19 @@ def _row(number: int, subscriber: Subscriber, announcement: int | None, at: int)
     }
 
 
-def is_due(tx: Tx, kind: Kind, now: datetime) -> bool:
+def is_due(tx: Tx, kind: Kind, now: datetime, *, slow: bool | None = None) -> bool:
     """True if `claim` would find something: a read, so that an idle daemon writes nothing."""
-    return tx.conn.execute(_heads(kind, now, 1)).first() is not None
+    return tx.conn.execute(_heads(kind, now, 1, slow)).first() is not None
 
 
-def claim(tx: Tx, kind: Kind, now: datetime, until: datetime, limit: int) -> list[Leased]:
-    """Take up to `limit` rows that are due, one of each subscriber: nobody else sends them before `until`."""
-    rows = tx.conn.execute(_heads(kind, now, limit).with_for_update(skip_locked=True)).all()
+def claim(
+    tx: Tx, kind: Kind, now: datetime, until: datetime, limit: int, *, slow: bool | None = None
+) -> list[Leased]:
+    """Take up to `limit` rows that are due, one of each subscriber: nobody else sends them before `until`.
+
+    `slow`: only those (False: all but those) whose last attempt came to nothing, of this notice or of one before.
+    """
+    rows = tx.conn.execute(_heads(kind, now, limit, slow).with_for_update(skip_locked=True)).all()
     payloads = _payloads(tx, [row.announcement_id for row in rows if row.announcement_id is not None])
     for row in rows:
         leased = {"attempts": row.attempts + 1, "lease_generation": row.lease_generation + 1}
@@ -146,14 +151,22 @@ def claim(tx: Tx, kind: Kind, now: datetime, until: datetime, limit: int) -> lis
     return [_leased(tx, row, payloads) for row in rows]
 
 
-def _heads(kind: Kind, now: datetime, limit: int) -> sa.Select[Any]:
+def _heads(kind: Kind, now: datetime, limit: int, slow: bool | None) -> sa.Select[Any]:  # noqa: FBT001 - a filter
     """What is due, without what has to wait for an earlier row of its subscriber: readers get things in order."""
     earlier = sa.exists().where(
         _d2.c.subscriber_id == _d.subscriber_id, _d2.c.ended_at.is_(None), _d2.c.id < _d.id
     )
+    failed = sa.exists().where(tables.subscribers.c.id == _d.subscriber_id, tables.subscribers.c.failures > 0)
+    lane = (
+        sa.true()
+        if slow is None
+        else sa.or_(_d.attempts > 0, failed)
+        if slow
+        else (_d.attempts == 0) & ~failed
+    )
     return (
         sa.select(tables.deliveries)
-        .where(_OPEN, _d.kind == kind.value, _d.not_before <= micros(now), ~earlier)
+        .where(_OPEN, _d.kind == kind.value, _d.not_before <= micros(now), ~earlier, lane)
         # Who waits for the question sits in front of the page.
         .order_by(_d.announcement_id.is_not(None), _d.not_before, _d.id)
         .limit(limit)

@@ -133,13 +133,13 @@ def firing_labels(tx: Tx, incident_ids: Sequence[int]) -> dict[int, list[dict[st
     return found
 
 
-def named_labels(tx: Tx, incident_id: int | None, most: int) -> list[dict[str, str]]:
-    """The labels of an incident's alerts, also of those that ended; None: of all that fire. The newest `most`."""
+def named(tx: Tx, incident_id: int | None, most: int) -> list[tuple[dict[str, str], dict[str, str]]]:
+    """Labels and annotations of an incident's newest alerts, also of those that ended; None: of all that fire."""
     a, o = schema.alerts.c, schema.occurrences.c
     which = o.ends_at.is_(None) if incident_id is None else o.incident_id == incident_id
     concerned = a.id.in_(sa.select(o.alert_id).where(which))
-    query = sa.select(a.labels).where(concerned).order_by(a.id.desc()).limit(most)
-    return [loads(text) for text in tx.conn.execute(query).scalars()]
+    query = sa.select(a.labels, a.annotations).where(concerned).order_by(a.id.desc()).limit(most)
+    return [(loads(labels), loads(annotations)) for labels, annotations in tx.conn.execute(query)]
 
 
 def decode(row: Sequence[Any]) -> Stored:

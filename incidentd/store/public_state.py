@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from incidentd.domain.status_page.facts import Day, Maintenance, Override
+from incidentd.domain.status_page.hindsight import Shift
+from incidentd.domain.status_page.uptime import FIELDS
 from incidentd.domain.status_page.words import Stage, Status
 from incidentd.store import schema_status_page as tables
 from incidentd.store.codec import dumps, instant, instant_or_none, loads, micros, micros_or_none
@@ -40,6 +42,13 @@ def maintenances(tx: Tx, limit: int) -> list[Maintenance]:
     over = sa.case((_m.stage == Stage.COMPLETED.value, 1), else_=0)
     query = sa.select(tables.public_maintenances).order_by(over, _m.created_at.desc(), _m.id.desc())
     return [_maintenance(row) for row in tx.conn.execute(query.limit(limit))]
+
+
+def begun_since(tx: Tx, since: datetime) -> list[Maintenance]:
+    """Those that have begun, and were not completed before `since`."""
+    lasted = sa.or_(_m.completed_at.is_(None), _m.completed_at >= micros(since))
+    query = sa.select(tables.public_maintenances).where(_m.started_at.is_not(None), lasted)
+    return [_maintenance(row) for row in tx.conn.execute(query.order_by(_m.id))]
 
 
 def save_maintenance(tx: Tx, known: Maintenance) -> Maintenance:
@@ -106,11 +115,14 @@ def clear_override(tx: Tx, number: int, actor: str, now: datetime) -> None:
     touch(tx)
 
 
-def overrides(tx: Tx, limit: int) -> list[Override]:
-    """The newest, whether they hold or not; those that hold first."""
-    over = sa.case((_o.cleared_at.is_(None), 0), else_=1)
-    query = sa.select(tables.component_overrides).order_by(over, _o.id.desc()).limit(limit)
-    return [_override(row) for row in tx.conn.execute(query)]
+def overrides(tx: Tx, now: datetime, limit: int) -> list[Override]:
+    """All that hold at `now`, the newest first, then the newest of the others up to `limit` in all."""
+    holds = sa.and_(_o.cleared_at.is_(None), sa.or_(_o.until.is_(None), _o.until > micros(now)))
+    holding = sa.select(tables.component_overrides).where(holds).order_by(_o.id.desc())
+    found = [_override(row) for row in tx.conn.execute(holding)]
+    rest = sa.select(tables.component_overrides).where(sa.not_(holds)).order_by(_o.id.desc())
+    others = tx.conn.execute(rest.limit(max(0, limit - len(found))))
+    return [*found, *[_override(row) for row in others]]
 
 
 def watches(tx: Tx) -> dict[str, tuple[datetime, Status, datetime]]:
@@ -143,6 +155,17 @@ def add_days(tx: Tx, days: Sequence[Day]) -> None:
         query = sa.update(tables.component_days).where(_d.component == key["component"], _d.day == key["day"])
         if not tx.conn.execute(query.values(more)).rowcount:
             tx.conn.execute(sa.insert(tables.component_days).values(**key, **seconds))
+
+
+def shift_days(tx: Tx, found: Sequence[Shift]) -> None:
+    """Move seconds between the states of days; never more than were counted, for the rest nobody watched."""
+    for shift in found:
+        old, new = _d[FIELDS[shift.old]], _d[FIELDS[shift.new]]
+        here = (_d.component == shift.component, _d.day == shift.day.isoformat())
+        counted = tx.conn.execute(sa.select(old).where(*here).with_for_update()).scalar()
+        if moved := min(shift.seconds, counted or 0.0):
+            values = {old.name: old - moved, new.name: new + moved}
+            tx.conn.execute(sa.update(tables.component_days).where(*here).values(values))
 
 
 def days_since(tx: Tx, first: date) -> list[Day]:

@@ -92,6 +92,13 @@ def going_on(tx: Tx, limit: int) -> list[Publication]:
     return [_publication(row) for row in tx.conn.execute(query.order_by(_p.id.desc()).limit(limit))]
 
 
+def told_since(tx: Tx, since: datetime, limit: int) -> list[Publication]:
+    """Published ones that were not over at `since` or begun later, the newest `limit`."""
+    lasted = sa.or_(_p.phase.not_in(_OVER), _p.resolved_at >= micros(since))
+    query = sa.select(tables.publications).where(_p.state == State.PUBLISHED.value, lasted)
+    return [_publication(row) for row in tx.conn.execute(query.order_by(_p.id.desc()).limit(limit))]
+
+
 def search(tx: Tx, states: Sequence[State], before: int | None, limit: int) -> list[Publication]:
     """Those in these states, newest first."""
     query = sa.select(tables.publications).where(_p.state.in_([state.value for state in states]))

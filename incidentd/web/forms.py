@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, Template
+from markupsafe import Markup, escape
 
 from incidentd.domain.status_page.layout import MAIN, Layout
+from incidentd.domain.status_page.subscriber import Rules
+from incidentd.public import html
+from incidentd.public.speech import Speech, speech_in
 from incidentd.web.body import ByteBudget, read_body
 from incidentd.web.op import Call
 from incidentd.web.problems import Problem
@@ -20,9 +24,6 @@ MAX_FORM: Final = 16 * 1024
 """Bytes; a page has some hundred components at most."""
 _FIELDS: Final = 1000
 _HTML: Final = "text/html; charset=utf-8"
-_CSP: Final = (
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,6 @@ class Page:
     heading: str
     texts: tuple[str, ...] = ()
     status: int = 200
-    up: str = ""
-    """From here to the top of the paths: ``../`` for each folder."""
     problem: bool = False
     form: str = ""
     """What the button says; without it there is no form."""
@@ -80,14 +79,36 @@ def choices(layout: Layout, chosen: Sequence[str] | None = None) -> tuple[Choice
     return tuple(Choice(p.id, p.full_name, p.id in (chosen or ())) for p in layout.parts if p.on(MAIN))
 
 
-def answer(call: Call, page: Page) -> web.Response:
-    """The page."""
+def rules_of(call: Call) -> Rules:
+    """What the configuration allows."""
+    context = call.desk.context
+    return context.config.status_page.subscribers.rules(context.rules.layout.url)
+
+
+def speech(call: Call) -> Speech:
+    """How the page speaks."""
     layout = call.desk.context.rules.layout
+    return speech_in(layout.look, layout.time_zone)
+
+
+async def answer(call: Call, page: Page) -> web.Response:
+    """The page, in the look and the language of the status page. Raises 503 if that was never made."""
+    shown = await call.desk.status.page()
+    home, said = f"{shown.url}/", speech(call)
+    # Forms may stand on another host than the page itself, which may be a copy: their links lead to this daemon.
+    here = replace(shown, url=rules_of(call).url)
     headers: Any = call.desk.headers(call.request_id, _HTML)
-    headers["Content-Security-Policy"] = _CSP
+    headers["Content-Security-Policy"] = html.policy(shown.look)
     headers["X-Robots-Tag"] = "noindex, nofollow"
-    body = _template().render(page=page, name=layout.name, home=layout.url or "/")
-    return web.Response(text=body, status=page.status, headers=headers)
+    body = _template().render(page=page, say=said.say, signed=_signed(said))
+    # Rendered and escaped above.
+    framed = html.frame(here, page.heading, Markup(body), home)  # noqa: S704
+    return web.Response(body=framed, status=page.status, headers=headers)
+
+
+def _signed(said: Speech) -> Markup:
+    link = Markup('<a href="https://www.standardwebhooks.com/">Standard Webhooks</a>')
+    return escape(said.say("own_signed")).format(standard=link)
 
 
 @functools.cache

@@ -23,7 +23,7 @@ from incidentd.web.op import Op
 from incidentd.web.problems import Problem
 from incidentd.web.quick import Quick
 from incidentd.web.routes import OPS
-from incidentd.web.status_ops import EVERYBODYS, NEEDED
+from incidentd.web.status_ops import EVERYBODYS
 
 KEEPALIVE_SECONDS: Final = 900.0
 """Idle connections are cut after this long. Alertmanager's client gives them up after five minutes, so it never
@@ -59,7 +59,7 @@ def _document() -> bytes:
 
 def build_public(whole: web.Application) -> web.Application:
     """What serves the public page and nothing else, of the daemon that `whole` serves. `harden` its runner too."""
-    app = _serving(whole[DESK], [*EVERYBODYS, *[op for op in OPS if op.path in NEEDED]])
+    app = _serving(whole[DESK], EVERYBODYS)
     app[QUICK] = Quick(whole[DESK])
     return app
 

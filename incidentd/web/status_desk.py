@@ -69,7 +69,7 @@ def _words(call: Call, layout: Layout, now: datetime, body: s.SayBody) -> Words:
         effects=_effects(layout, body.components),
         impact=body.impact,
         next_update_at=None if body.next_update is None else now + body.next_update,
-        started_at=body.started_at if isinstance(body, s.PublishBody) else None,
+        started_at=body.started_at,
         forced=_forced(body),
     )
 

@@ -94,7 +94,7 @@ async def keep(call: Call) -> web.Response:
     late = [each.event.code for each in events if any(update.at > now for update in each.updates)]
     if late:
         raise Problem(422, f"{late[0]} has a text of the future")
-    kept = await context.store.write(lambda tx: past.keep(tx, events, actor, now))
+    kept = await context.store.write(lambda tx: past.keep(tx, context.rules.layout, events, actor, now))
     context.noted.ring()
     return call.answer({"imported": kept.imported, "known": kept.known})
 

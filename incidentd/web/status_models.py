@@ -47,6 +47,8 @@ class SayBody(SpokenBody):
     """In the place of the one that follows from the components."""
     next_update: PositiveDuration | None = None
     """The next update is due after that."""
+    started_at: m.Instant | None = None
+    """When the impact began: uptime counts from then on. Without it, as before."""
 
 
 class PublishBody(SayBody):
@@ -54,8 +56,6 @@ class PublishBody(SayBody):
 
     preview: bool = False
     """Change nothing, and answer what the public would read."""
-    started_at: m.Instant | None = None
-    """When the impact began."""
 
 
 class OpenBody(PublishBody):

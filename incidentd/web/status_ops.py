@@ -17,8 +17,6 @@ from incidentd.web.op import Op
 
 EVERYBODYS: Final[tuple[Op, ...]] = (*status.OPS, *subscribe.OPS, *subscription.OPS)
 """The page, its documents and its forms; they can have a listener of their own."""
-NEEDED: Final = ("/ack.css",)
-"""Paths of other operations that the forms need as well."""
 OPS: Final[tuple[Op, ...]] = (
     *EVERYBODYS,
     *status_desk.OPS,

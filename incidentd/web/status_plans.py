@@ -22,7 +22,7 @@ from incidentd.web.op import Call, Op
 from incidentd.web.problems import Problem, not_found
 from incidentd.web.status_desk import public_code
 from incidentd.workflows import public_maintenance
-from incidentd.workflows.publish_by_hand import checked, clear, hosts_of, override, part_of
+from incidentd.workflows.publish_by_hand import checked, clear, inside_of, override, part_of
 
 _LISTED = 200
 
@@ -37,8 +37,8 @@ async def schedule(call: Call) -> web.Response:
     """Tell the public of a maintenance to come."""
     context, body = call.desk.context, call.body
     layout, now = context.rules.layout, context.clock.now()
-    hosts = await context.store.read(hosts_of)
-    forced = checked(layout, [body.title, body.body], hosts, force=body.force)
+    inside = await context.store.read(lambda tx: inside_of(tx, layout))
+    forced = checked([body.title, body.body], inside, force=body.force)
     word = Word(call.identity.actor, body.body, forced)
     try:
         # In a thread: a rule that hardly ever happens is looked for through thousands of years.
@@ -82,8 +82,8 @@ async def move(call: Call) -> web.Response:
     """Take a maintenance on, or end it."""
     context, body, code = call.desk.context, call.body, call.request.match_info["id"]
     layout, now = context.rules.layout, context.clock.now()
-    hosts = await context.store.read(hosts_of)
-    forced = checked(layout, [body.body], hosts, force=body.force)
+    inside = await context.store.read(lambda tx: inside_of(tx, layout))
+    forced = checked([body.body], inside, force=body.force)
     word = Word(call.identity.actor, body.body, forced, body.series and body.status is Stage.COMPLETED)
     made = await context.store.write(
         lambda tx: public_maintenance.move(
@@ -97,8 +97,9 @@ async def move(call: Call) -> web.Response:
 async def overrides(call: Call) -> web.Response:
     """Statuses that people gave components."""
     context = call.desk.context
-    found = await context.store.read(lambda tx: public_state.overrides(tx, _LISTED))
-    items = [s.override_json(each, context.clock.now()) for each in found]
+    now = context.clock.now()
+    found = await context.store.read(lambda tx: public_state.overrides(tx, now, _LISTED))
+    items = [s.override_json(each, now) for each in found]
     return call.answer({"items": items, "next_cursor": None})
 
 

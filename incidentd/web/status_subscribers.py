@@ -14,9 +14,10 @@ from incidentd.store import subscribers as store
 from incidentd.store.engine import Tx
 from incidentd.web import models as m
 from incidentd.web.answers import Answer
+from incidentd.web.forms import rules_of
 from incidentd.web.op import Call, Op
 from incidentd.web.problems import Problem
-from incidentd.web.subscribe import rules_of, web_address
+from incidentd.web.subscribe import web_address
 from incidentd.workflows import subscribers as workflow
 from incidentd.workflows.publish_by_hand import part_of
 from incidentd.workflows.secrets import subscriber_secret

@@ -18,7 +18,7 @@ from incidentd.domain.status_page.subscriber import Kind, Rules, SubscribeRefuse
 from incidentd.fields import HttpUrl
 from incidentd.web import models as m
 from incidentd.web.answers import Answer
-from incidentd.web.forms import Page, answer, choices, read_form
+from incidentd.web.forms import Page, answer, choices, read_form, rules_of, speech
 from incidentd.web.op import PUBLIC, Call, Op
 from incidentd.web.problems import LimitReached, Problem, not_found
 from incidentd.workflows import subscribers
@@ -65,27 +65,21 @@ class AskAnswer(Answer):
     subscriber: AskedAnswer
 
 
-def rules_of(call: Call) -> Rules:
-    """What the configuration allows."""
-    context = call.desk.context
-    return context.config.status_page.subscribers.rules(context.rules.layout.url)
-
-
 async def form(call: Call) -> web.Response:
     """The form."""
-    return answer(call, _form(call, "Hear of it by mail: when something breaks, goes on or is over."))
+    return await answer(call, _form(call, "form_intro"))
 
 
-def _form(call: Call, *texts: str, problem: bool = False, status: int = 200) -> Page:
-    rules, layout = rules_of(call), call.desk.context.rules.layout
+def _form(call: Call, text: str, *, problem: bool = False, status: int = 200) -> Page:
+    rules, layout, say = rules_of(call), call.desk.context.rules.layout, speech(call).say
     if rules.channel is None:
         raise not_found()
     return Page(
-        heading="Subscribe",
-        texts=texts,
+        heading=say("subscribe"),
+        texts=(say(text),),
         status=status,
         problem=problem,
-        form="Send me a mail to confirm",
+        form=say("form_send"),
         fields=True,
         webhooks=rules.webhooks,
         components=choices(layout),
@@ -96,24 +90,20 @@ async def asked(call: Call) -> web.Response:
     """The form was sent."""
     fields = await read_form(call)
     if fields.get("website"):  # no person sees that field
-        return answer(call, _DONE)
+        return await answer(call, _done(call))
     given = {name: fields[name][0] for name in ("email", "endpoint") if name in fields}
     try:
         await _ask(call, given.get("email", ""), given.get("endpoint"), fields.get("component", []))
     except SubscribeRefusedError as refused:
         if refused.later is not None:
             raise _later(call, refused) from None
-        return answer(call, _form(call, refused.detail, problem=True, status=422))
-    return answer(call, _DONE)
+        return await answer(call, _form(call, refused.word, problem=True, status=422))
+    return await answer(call, _done(call))
 
 
-_DONE: Final = Page(
-    "Check your mailbox",
-    (
-        "If this address is not subscribed yet, a mail with a link to confirm is on its way.",
-        "The link is good for two days; nothing else is sent before.",
-    ),
-)
+def _done(call: Call) -> Page:
+    say = speech(call).say
+    return Page(say("form_sent"), (say("form_sent_what"), say("form_sent_good")))
 
 
 async def post(call: Call) -> web.Response:
@@ -149,25 +139,27 @@ def mail_address(text: str) -> str:
     except ValueError:
         found = ""
     if not found or len(found) > _MAX_ADDRESS:
-        raise SubscribeRefusedError("that is no mail address; accepted: you@example.com")
+        raise SubscribeRefusedError("that is no mail address; accepted: you@example.com", word="refused_mail")
     return found.lower()
 
 
 def web_address(text: str, rules: Rules) -> str:
     """Where to post. Raises `SubscribeRefusedError`; what its name leads to is looked at when something is sent."""
     if not rules.webhooks:
-        raise SubscribeRefusedError("this page posts to no addresses; ask for mails")
+        raise SubscribeRefusedError("this page posts to no addresses; ask for mails", word="refused_posts")
     try:
         url = _URL.validate_python(text.strip())
     except ValidationError:
-        raise SubscribeRefusedError("that is no web address; accepted: https://host.example/path") from None
+        raise SubscribeRefusedError(
+            "that is no web address; accepted: https://host.example/path", word="refused_web"
+        ) from None
     host = (urlsplit(url).hostname or "").lower()
     reason = forbidden(host)
     inside = host.endswith(_LOCAL) or (reason is not None and reason not in _NOT_AN_ADDRESS)
     if inside and not rules.private:
-        raise SubscribeRefusedError("that address is not on the public internet")
+        raise SubscribeRefusedError("that address is not on the public internet", word="refused_inside")
     if len(url) > _MAX_URL:
-        raise SubscribeRefusedError("that web address is too long")
+        raise SubscribeRefusedError("that web address is too long", word="refused_long")
     return url
 
 

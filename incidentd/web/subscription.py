@@ -6,7 +6,7 @@ button acts, or the one post of RFC 8058 that mail programs send when their own 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -16,23 +16,13 @@ from incidentd.domain.status_page.subscriber import Kind, Links, Standing, Subsc
 from incidentd.security_events import SecurityEvent
 from incidentd.store import subscribers as store
 from incidentd.store.engine import Tx
-from incidentd.web.forms import Page, answer, choices, read_form
+from incidentd.web.forms import Page, answer, choices, read_form, rules_of, speech
 from incidentd.web.op import LINK, Call, Op
-from incidentd.web.subscribe import rules_of
 from incidentd.workflows import subscribers as workflow
 from incidentd.workflows.respond import NotFoundError
 from incidentd.workflows.secrets import known_subscriber_secret
 
 _MAX_TOKEN: Final = 100
-_GONE: Final = Page(
-    "This subscription has ended",
-    ("Or it was not confirmed in time. Nothing is sent. You can subscribe anew at any time.",),
-    status=404,
-    up="../",
-)
-_LEFT: Final = Page(
-    "You are unsubscribed", ("Nothing more is sent, and your address is forgotten.",), up="../"
-)
 
 
 async def show(call: Call) -> web.Response:
@@ -40,8 +30,8 @@ async def show(call: Call) -> web.Response:
     links, code = await _links(call)
     found = await call.desk.context.store.read(lambda tx: store.seen(tx, code)) if code else None
     if links is None or found is None:
-        return answer(call, _GONE)
-    return answer(call, _page(call, links, found))
+        return await answer(call, _gone(call))
+    return await answer(call, _page(call, links, found))
 
 
 async def act(call: Call) -> web.Response:
@@ -49,7 +39,7 @@ async def act(call: Call) -> web.Response:
     fields = await read_form(call)
     links, code = await _links(call)
     if links is None or code is None:
-        return answer(call, _GONE)
+        return await answer(call, _gone(call))
     context = call.desk.context
     layout, now, chosen = context.rules.layout, context.clock.now(), fields.get("component", [])
 
@@ -61,12 +51,12 @@ async def act(call: Call) -> web.Response:
     try:
         found = await context.store.write(work)
     except NotFoundError:
-        return answer(call, _GONE)
+        return await answer(call, _gone(call))
     except SubscribeRefusedError as refused:
-        page = Page("Not possible", (refused.detail,), status=422, up="../", problem=True)
-        return answer(call, page)
-    said = "You are subscribed." if "confirm" in fields else "Your choice is kept."
-    return answer(call, _page(call, links, found, said))
+        say = speech(call).say
+        return await answer(call, Page(say("refused"), (say(refused.word),), status=422, problem=True))
+    said = speech(call).say("own_begun" if "confirm" in fields else "own_kept")
+    return await answer(call, _page(call, links, found, said))
 
 
 async def ask(call: Call) -> web.Response:
@@ -74,11 +64,13 @@ async def ask(call: Call) -> web.Response:
     links, code = await _links(call)
     found = await call.desk.context.store.read(lambda tx: store.seen(tx, code)) if code else None
     if links is None or found is None:
-        return answer(call, _up(_GONE))
+        return await answer(call, _gone(call))
     part = call.desk.context.rules.layout.part(call.request.query.get("component", ""))
     hidden = (("leave", "yes"), *((("component", part.id),) if part else ()))
-    what = f"No more about {part.full_name}?" if part else "No more of everything on this page?"
-    return answer(call, Page("Unsubscribe", (what,), up="../../", form="Unsubscribe", hidden=hidden))
+    say = speech(call).say
+    what = say("own_end_one", name=part.full_name) if part else say("own_end_all")
+    end = say("mail_unsubscribe")
+    return await answer(call, Page(end, (what,), form=end, hidden=hidden))
 
 
 async def leave(call: Call) -> web.Response:
@@ -86,17 +78,23 @@ async def leave(call: Call) -> web.Response:
     fields = await read_form(call)
     links, code = await _links(call)
     if links is None or code is None:
-        return answer(call, _up(_GONE))
+        return await answer(call, _gone(call))
     if "leave" not in fields and fields.get("List-Unsubscribe") != ["One-Click"]:
         return await ask(call)  # some program that posts whatever it finds
     context, given = call.desk.context, fields.get("component", [None])[0]
     layout = context.rules.layout
     left = await context.store.write(lambda tx: workflow.leave(tx, layout, code, given))
+    say = speech(call).say
     if left is None:
-        return answer(call, _up(_LEFT))
+        return await answer(call, Page(say("own_ended"), (say("own_ended_what"),)))
     part = layout.part(given or "")
-    said = f"You hear no more about {part.full_name}." if part else ""
-    return answer(call, _up(_page(call, links, left, said)))
+    said = say("own_ended_one", name=part.full_name) if part else ""
+    return await answer(call, _page(call, links, left, said))
+
+
+def _gone(call: Call) -> Page:
+    say = speech(call).say
+    return Page(say("own_gone"), (say("own_gone_what"),), status=404)
 
 
 async def _links(call: Call) -> tuple[Links | None, str | None]:
@@ -111,25 +109,23 @@ async def _links(call: Call) -> tuple[Links | None, str | None]:
 
 
 def _page(call: Call, links: Links, known: Subscriber, said: str = "") -> Page:
-    layout, way = call.desk.context.rules.layout, "Mails to" if known.kind is Kind.EMAIL else "Posts to"
-    what = f"{way} {known.address}, about {_wanted(layout, known)}."
+    layout, say = call.desk.context.rules.layout, speech(call).say
+    way = "own_mails" if known.kind is Kind.EMAIL else "own_posts"
+    what = say(way, address=known.address, what=_wanted(layout, known, say))
     leave_at, told = links.unsubscribe(known.code), tuple(text for text in (said, what) if text)
     if known.standing is not Standing.ACTIVE:
-        why = "What we sent came back, so nothing more is sent until you confirm it again."
-        texts = (what,) if known.standing is Standing.PENDING else (what, why)
+        came_back = () if known.standing is Standing.PENDING else (say("own_came_back"),)
         return Page(
-            "Confirm your subscription",
-            texts,
-            up="../",
-            form="Confirm",
+            say("own_confirm"),
+            (what, *came_back),
+            form=say("own_confirm_do"),
             hidden=(("confirm", "yes"),),
             leave=leave_at,
         )
     return Page(
-        heading="Your subscription",
+        heading=say("own_title"),
         texts=told,
-        up="../",
-        form="Keep this choice",
+        form=say("own_keep"),
         action=links.manage(known.code),
         components=choices(layout, known.components),
         secret=links.signing(known.code) if known.kind is Kind.WEBHOOK else "",
@@ -137,17 +133,10 @@ def _page(call: Call, links: Links, known: Subscriber, said: str = "") -> Page:
     )
 
 
-def _wanted(layout: Layout, known: Subscriber) -> str:
+def _wanted(layout: Layout, known: Subscriber, say: Callable[[str], str]) -> str:
     if known.components is None:
-        return "everything"
-    return (
-        ", ".join([p.full_name for p in layout.parts if p.id in known.components]) or "nothing that is left"
-    )
-
-
-def _up(page: Page) -> Page:
-    """The same, one folder further down."""
-    return replace(page, up="../../")
+        return say("mail_everything")
+    return ", ".join([p.full_name for p in layout.parts if p.id in known.components]) or say("own_nothing")
 
 
 _PATH: Final = "/subscriptions/{token}"

@@ -31,7 +31,7 @@ _OF_MACHINES: Final = frozenset(
     {
         "triggered", "resolved", "reopened", "severity_raised", "acknowledged", "unacknowledged",
         "acknowledgement_expired", "snooze_ended", "hold_ended", "suppression_ended", "resolve_withheld",
-        "resolve_dropped", "flapping_ended", "escalated", "escalation_exhausted", "escalation_failed",
+        "resolve_dropped", "heartbeat_over", "flapping_ended", "escalated", "escalation_exhausted", "escalation_failed",
         "escalation_stuck", "silence_active", "silence_changed", "silence_ended", "silence_expired", "silence_failed",
         "silence_lost", "vendor_event",
     }

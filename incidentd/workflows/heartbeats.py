@@ -23,6 +23,8 @@ from incidentd.workflows.rules import Rules, readable
 GAP = timedelta(minutes=1)
 """A longer pause between two looks: the process slept, its database was away, or its clock was corrected."""
 
+_REMEMBERED = timedelta(days=90)
+"""How far back an incident is looked for that a person closed while its heartbeat was missing."""
 PINGED = "heartbeats"
 """`source` of incidents about heartbeats that are pinged: no sender of alerts speaks of them."""
 
@@ -210,10 +212,22 @@ def _lost(expected: Heartbeat, pulse: Pulse) -> str:
 
 
 def _resolve(tx: Tx, ledger: Ledger, name: str, why: str, *, administrative: bool) -> None:
-    for incident in incidents.open_by_group(tx, [_group(name)]):
+    going_on = incidents.open_by_group(tx, [_group(name)])
+    for incident in going_on:
         change = response.ended_by_source(incident, ledger.now, ledger.now, administrative=administrative)
         entry = Entry("resolved", OURSELVES, f"resolved: heartbeat {name}: {why}", {"heartbeat": name})
         ledger.apply(Change(change.incident, entry, change.notice))
+    if not going_on:
+        _told_after_all(tx, ledger, name, why)
+
+
+def _told_after_all(tx: Tx, ledger: Ledger, name: str, why: str) -> None:
+    """The timeline of an incident that a person closed too early tells the end: the status page waits for that."""
+    closed = incidents.resolved_since(tx, [_group(name)], ledger.now - _REMEMBERED)
+    last = max(closed, key=lambda incident: incident.id, default=None)
+    if last is not None and last.resolved_by != SOURCE:
+        entry = Entry("heartbeat_over", OURSELVES, f"heartbeat {name}: {why}", {"heartbeat": name})
+        ledger.apply(Change(last, entry))
 
 
 def _judged(

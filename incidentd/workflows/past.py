@@ -8,9 +8,10 @@ from datetime import datetime
 
 from incidentd.audit.chain import Value
 from incidentd.domain.status_page.facts import Maintenance, Publication, Update
+from incidentd.domain.status_page.layout import Layout
 from incidentd.store import public_state, publications
 from incidentd.store.engine import Tx
-from incidentd.workflows import audit
+from incidentd.workflows import audit, public_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,10 @@ class Kept:
     """Codes that were there already: they are left as they are."""
 
 
-def keep(tx: Tx, events: Sequence[Past], actor: str, now: datetime) -> Kept:
+def keep(tx: Tx, layout: Layout, events: Sequence[Past], actor: str, now: datetime) -> Kept:
     """Write what is not there yet."""
     kept = Kept()
+    public_page.count(tx, layout, now)
     for past in events:
         code = past.event.code
         if publications.by_code(tx, code) or public_state.maintenance(tx, code):
@@ -45,6 +47,8 @@ def keep(tx: Tx, events: Sequence[Past], actor: str, now: datetime) -> Kept:
         for update in past.updates:
             publications.say(tx, update)
         kept.imported.append(code)
+    # How components fare by it was told by the other page.
+    public_page.take_note(tx, layout, now)
     if kept.imported:
         listed: list[Value] = [*kept.imported]
         audit.note(tx, now, actor, "status.history_imported", "", {"publications": listed})

@@ -52,7 +52,7 @@ def facts(tx: Tx, layout: Layout, now: datetime) -> Facts:
         publications=tuple(shown),
         maintenances=tuple(planned),
         updates=publications.updates_of(tx, [*[p.code for p in shown], *[m.code for m in planned]]),
-        overrides=tuple(public_state.overrides(tx, _OVERRIDES)),
+        overrides=tuple(public_state.overrides(tx, now, _OVERRIDES)),
         days=tuple(public_state.days_since(tx, today - timedelta(days=max(WINDOWS)))),
         known_since={component: found[0] for component, found in public_state.watches(tx).items()},
     )
@@ -64,12 +64,12 @@ def _drafts(tx: Tx, layout: Layout) -> list[Publication]:
     return publications.search(tx, [State.DRAFT], None, _DRAFTS) if follows else []
 
 
-def present(tx: Tx, layout: Layout) -> Facts:
+def present(tx: Tx, layout: Layout, now: datetime) -> Facts:
     """What decides how components fare now, without the past."""
     return Facts(
         publications=(*publications.going_on(tx, SHOWN), *_drafts(tx, layout)),
         maintenances=tuple(public_state.open_maintenances(tx)),
-        overrides=tuple(public_state.overrides(tx, _OVERRIDES)),
+        overrides=tuple(public_state.overrides(tx, now, _OVERRIDES)),
     )
 
 
@@ -96,7 +96,7 @@ def after(tx: Tx, layout: Layout, step: Step, now: datetime) -> tuple[PublicPage
 
 def count_due(tx: Tx, layout: Layout, now: datetime) -> bool:
     """True if a component fares otherwise than at the last look, or that was long ago."""
-    known, found = public_state.watches(tx), statuses(layout, present(tx, layout), now)
+    known, found = public_state.watches(tx), statuses(layout, present(tx, layout, now), now)
     return any(
         [
             key not in known or known[key][1] is not status or now - known[key][2] >= LOOK
@@ -107,7 +107,7 @@ def count_due(tx: Tx, layout: Layout, now: datetime) -> bool:
 
 def count(tx: Tx, layout: Layout, now: datetime) -> None:
     """Add the time since the last look to the days of each component."""
-    seen = present(tx, layout)
+    seen = present(tx, layout, now)
     known, found = public_state.watches(tx), statuses(layout, seen, now)
     blind = any([p.open and p.stale and p.phase is not Phase.MONITORING for p in seen.publications])
     for key, status in found.items():
@@ -126,3 +126,11 @@ def count(tx: Tx, layout: Layout, now: datetime) -> None:
                 announcements.announce(tx, announcements.COMPONENT, key, said, now)
     if found.keys() - known.keys():
         publications.touch(tx)
+
+
+def take_note(tx: Tx, layout: Layout, now: datetime) -> None:
+    """Components fare by now as they do, and nobody is told of that; right after `count`."""
+    known = public_state.watches(tx)
+    for key, status in statuses(layout, present(tx, layout, now), now).items():
+        if key in known and known[key][1] is not status:
+            public_state.watch(tx, key, status, known[key][2], now)

@@ -12,20 +12,21 @@ from incidentd.domain.status_page import by_hand
 from incidentd.domain.status_page.by_hand import StatusRefusedError, Words
 from incidentd.domain.status_page.facts import Override, Publication, Update
 from incidentd.domain.status_page.layout import Layout, Part
-from incidentd.domain.status_page.lint import findings
+from incidentd.domain.status_page.lint import Inside, findings
 from incidentd.domain.status_page.publishing import Step
 from incidentd.domain.status_page.words import Phase, State, Status
 from incidentd.store import incidents, public_state, publications
 from incidentd.store.engine import Tx
-from incidentd.store.maintenance import named_labels
+from incidentd.store.maintenance import named
 from incidentd.workflows import audit
 from incidentd.workflows.ledger import Ledger
-from incidentd.workflows.publishing import write
+from incidentd.workflows.publishing import silent, write
 from incidentd.workflows.respond import NotFoundError
 from incidentd.workflows.rules import Rules
 
 _HOSTS = ("instance", "host", "hostname", "node", "nodename", "pod")
 """Labels whose values name machines."""
+_WELL = (Phase.MONITORING, Phase.RESOLVED)
 _MOST_ALERTS = 2000
 """Whose labels one look at a text goes through: it stays short in a storm too."""
 
@@ -74,9 +75,14 @@ def opened(tx: Tx, rules: Rules, words: Words, code: str, now: datetime) -> Done
 
 def update(tx: Tx, rules: Rules, known: Publication, words: Words, now: datetime) -> Done:
     """Say more. Raises `StatusRefusedError`."""
-    still_open = False
-    if known.incident_id is not None:
-        still_open = any(incident.open for incident in incidents.by_ids(tx, [known.incident_id]))
+    behind = [] if known.incident_id is None else incidents.by_ids(tx, [known.incident_id])
+    still_open = any(incident.open for incident in behind)
+    if known.stale and words.phase in _WELL and any(silent(tx, incident) for incident in behind):
+        raise StatusRefusedError(
+            "still_silent",
+            "its heartbeat is still missing, so the page cannot say that monitoring is back: it will by itself with "
+            "the next sign of life, or once the heartbeat is taken out of the configuration",
+        )
     checked = _linted(tx, rules, known, words)
     return _done(
         tx, rules, by_hand.update(rules.layout, known, checked, now, incident_open=still_open), words, now
@@ -111,25 +117,33 @@ def _done(tx: Tx, rules: Rules, step: Step, words: Words, now: datetime) -> Done
 
 def _linted(tx: Tx, rules: Rules, known: Publication | None, words: Words) -> Words:
     """`words` with what was found in them, if their author insists (`forced` is not empty)."""
-    hosts = hosts_of(tx, None if known is None else known.incident_id)
-    return replace(
-        words, forced=checked(rules.layout, [words.title, words.body], hosts, force=bool(words.forced))
+    inside = inside_of(tx, rules.layout, None if known is None else known.incident_id)
+    return replace(words, forced=checked([words.title, words.body], inside, force=bool(words.forced)))
+
+
+def inside_of(tx: Tx, layout: Layout, incident_id: int | None = None) -> Inside:
+    """What no public text should hold: of the alerts of an incident, those that ended too; None: of all that fire."""
+    found = named(tx, incident_id, _MOST_ALERTS)
+    hosts = [labels[name] for labels, _ in found for name in _HOSTS if labels.get(name)]
+    links = [
+        text for _, notes in found for text in notes.values() if text.startswith(("http://", "https://"))
+    ]
+    return Inside(
+        layout.internal_domains,
+        layout.people,
+        hosts=_once([host.rpartition(":")[0] or host for host in hosts]),
+        alerts=_once([labels.get("alertname", "") for labels, _ in found]),
+        links=_once(links),
     )
 
 
-def hosts_of(tx: Tx, incident_id: int | None = None) -> list[str]:
-    """Machines that the alerts of an incident name, or named before they ended; None: all alerts that fire."""
-    found = named_labels(tx, incident_id, _MOST_ALERTS)
-    hosts = [labels[name] for labels in found for name in _HOSTS if labels.get(name)]
-    return list(dict.fromkeys([host.rpartition(":")[0] or host for host in hosts]))
+def _once(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))
 
 
-def checked(
-    layout: Layout, texts: Sequence[str | None], hosts: Sequence[str] = (), *, force: bool = False
-) -> tuple[str, ...]:
+def checked(texts: Sequence[str | None], inside: Inside, *, force: bool = False) -> tuple[str, ...]:
     """What looks internal in a person's words. Raises `StatusRefusedError` for it unless forced."""
-    said = "\n".join([text for text in texts if text])
-    found = findings(said, domains=layout.internal_domains, people=layout.people, hosts=hosts)
+    found = findings("\n".join([text for text in texts if text]), inside)
     if found and not force:
         raise StatusRefusedError(
             "internal_words",

@@ -11,16 +11,17 @@ from datetime import datetime
 
 from incidentd.audit.chain import Value
 from incidentd.domain import heartbeat
+from incidentd.domain.heartbeat import PulseState
 from incidentd.domain.incident import OURSELVES, Change, Entry, Incident, State
 from incidentd.domain.notification import Notice
 from incidentd.domain.status_page.facts import BY_RULE, Publication
 from incidentd.domain.status_page.publishing import Seen, Step, follow, see, tick
 from incidentd.domain.status_page.words import Policy
-from incidentd.store import incidents, publications, timeline
+from incidentd.store import heartbeats, incidents, publications, timeline
 from incidentd.store.engine import Tx
 from incidentd.store.incidents import Search
 from incidentd.store.maintenance import firing_labels
-from incidentd.workflows import announcing, audit
+from incidentd.workflows import announcing, audit, hindsight
 from incidentd.workflows.ledger import Ledger
 from incidentd.workflows.rules import Rules
 
@@ -76,21 +77,34 @@ def _take(tx: Tx, ledger: Ledger, incident: Incident, codes: Codes) -> None:
 
 def seen(tx: Tx, rules: Rules, incident: Incident) -> Seen:
     """What the rules of the page see of an incident."""
-    away = incident.labels.get("alertname") == heartbeat.ALERTNAME and bool(incident.labels.get("source"))
+    stale = _about_monitoring(incident)
     plain = Seen(
         incident_id=incident.id,
-        open=incident.open,
+        # That somebody has closed it brings no data: it is over with a sign of life.
+        open=incident.open or (stale and silent(tx, incident)),
         severity=incident.severity,
         started_at=incident.started_at,
         effects={},
         policy=Policy.NEVER,
-        quiet=incident.suppressed_by is not None
+        # Planned or not: what is not seen is not known to be well.
+        quiet=(incident.suppressed_by is not None and not stale)
         or incident.drill is not None
         or incident.source == OURSELVES,
         flapping=incident.flapping_since is not None,
-        stale=away and incident.group_key.startswith("heartbeat:"),
+        stale=stale,
     )
     return see(rules.layout, plain, labels_of(tx, rules, incident))
+
+
+def _about_monitoring(incident: Incident) -> bool:
+    away = incident.labels.get("alertname") == heartbeat.ALERTNAME and bool(incident.labels.get("source"))
+    return away and incident.group_key.startswith("heartbeat:")
+
+
+def silent(tx: Tx, incident: Incident) -> bool:
+    """True while the heartbeat that the incident is about is missing."""
+    pulse = heartbeats.all_of(tx).get(incident.labels.get("heartbeat", ""))
+    return pulse is not None and pulse.state is PulseState.MISSING
 
 
 def labels_of(tx: Tx, rules: Rules, incident: Incident) -> Sequence[Mapping[str, str]]:
@@ -101,6 +115,8 @@ def labels_of(tx: Tx, rules: Rules, incident: Incident) -> Sequence[Mapping[str,
 
 def write(tx: Tx, ledger: Ledger, step: Step, actor: str, incident: Incident | None = None) -> Publication:
     """Write a decision: the publication, what is said, and the line in its incident's timeline."""
+    known = publications.by_code(tx, step.publication.code) if step.publication.id else None
+    hindsight.recount(tx, ledger.rules.layout, known, step, ledger.now)
     stored = publications.save(tx, step.publication)
     if step.update is not None:
         announcing.say(tx, step.update, ledger.now)

@@ -102,14 +102,15 @@ class Public:
 
 @asynccontextmanager
 async def public(
-    folder: Path, database_url: str = "", sources: dict[str, Any] | None = None, **page: Any
+    folder: Path, database_url: str = "", given: dict[str, Any] | None = None, **page: Any
 ) -> AsyncIterator[Public]:
-    """A daemon whose page mails and posts to whoever asks; on SQLite unless `database_url` says otherwise."""
+    """A daemon whose page mails and posts to whoever asks; on SQLite unless `database_url` says otherwise.
+
+    `given`: further sections of its configuration.
+    """
     url = database_url or f"sqlite+aiosqlite:///{folder}/incidentd.db"
     sections: dict[str, Any] = {"status_page": {**PAGE, **page}, "route": {"notify": ["console", "slack"]}}
-    if sources is not None:
-        sections["sources"] = sources
-    async with aiohttp.ClientSession() as session, world(folder, url, **sections) as here:
+    async with aiohttp.ClientSession() as session, world(folder, url, **sections, **(given or {})) as here:
         yield Public(here, session)
 
 

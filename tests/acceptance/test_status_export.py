@@ -66,16 +66,18 @@ async def eventful(here: Public) -> None:
 
 
 async def test_the_live_page_and_its_copy_behind_a_file_server_keep_the_format(tmp_path: Path) -> None:
-    async with public(tmp_path, export={"directory": str(tmp_path / "site")}) as here:
+    pages = {"partner": {"name": "Partners"}, "inside": {"name": "Inside", "token": "t" * 32}}
+    async with public(tmp_path, export={"directory": str(tmp_path / "site")}, pages=pages) as here:
         await eventful(here)
         await here.world.daemon.clockwork.exporting.run()
+        assert [each.name for each in (tmp_path / "site" / "current" / "pages").iterdir()] == ["partner"]
         with file_server(tmp_path / "site" / "current") as copy:
             live = here.world.daemon.url
             await until(lambda: _same(here, copy), "the live page to be made")
             assert await asyncio.to_thread(failures, live) == []
-            assert await asyncio.to_thread(failures, copy, static=True) == []
             await here.world.stop()
-            assert await asyncio.to_thread(failures, copy, static=True) == []
+            for page in (copy, f"{copy}/pages/partner"):
+                assert await asyncio.to_thread(failures, page, static=True) == []
             await here.world.start()
 
 

@@ -20,6 +20,7 @@ from tests.acceptance.process import ROOT, command, environment
 from tests.acceptance.publicly import Public, public
 from tests.acceptance.test_status_export import eventful
 from tests.acceptance.waiting import until
+from tests.fakes.status_hook import StatusHook
 from tests.statuspage_conformance import failures
 
 SAVED = ROOT / "tests" / "importing" / "data" / "statuspage"
@@ -67,10 +68,10 @@ async def test_a_page_that_was_saved_moves_in_with_its_addresses_and_nobody_is_t
     section, report = await moved(str(SAVED), folder)
     assert "Statuspage import: 12 objects" in report
     subscribers = {"email": "mail", "private_addresses": True}
-    async with public(
-        tmp_path, **{**section, "subscribers": subscribers, "url": "https://status.example.com"}
-    ) as here:
+    given = {**section, "subscribers": subscribers, "url": "https://status.example.com"}
+    async with public(tmp_path, **given) as here, StatusHook() as hook:
         await here.subscribed("bob@example.org")
+        await here.world.client.act("status/subscribers", endpoint=hook.url)
         assert await taken_over(here, folder) == "6 taken over, 0 were there already\n"
         assert await taken_over(here, folder) == "0 taken over, 6 were there already\n"
         await here.leave()
@@ -83,7 +84,7 @@ async def test_a_page_that_was_saved_moves_in_with_its_addresses_and_nobody_is_t
         assert [i["name"] for i in summary["incidents"]] == ["Mail is slow"]
         statuses = {c["name"]: c["status"] for c in summary["components"]}
         assert statuses["E-mail"] == "degraded_performance"
-        assert len(here.mails("bob@example.org")) == 1
+        assert (len(here.mails("bob@example.org")), hook.told) == (1, [])
 
 
 async def _shows(here: Public, name: str) -> bool:

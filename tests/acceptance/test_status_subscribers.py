@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -107,6 +108,23 @@ async def test_what_a_webhook_does_not_take_comes_again_with_the_same_id_until_i
         first = [r.headers["webhook-id"] for r in hook.requests[:3]]
         assert len(set(first)) == 1
         assert hook.told[0]["incident"]["name"] == "API is down"
+
+
+async def test_addresses_that_never_answer_hold_up_nobody_else(tmp_path: Path) -> None:
+    async with public(tmp_path) as here, StatusHook() as hook, StatusHook() as dead:
+        dead.script([Answer(hang=True)] * 8)
+        for number in range(3):
+            await here.world.client.act("status/subscribers", endpoint=f"{dead.url}/{number}")
+        await here.world.client.act("status/subscribers", endpoint=hook.url)
+        for number, name in enumerate(("API is down", "Blog is down"), start=1):
+            await here.open(name, {name.split()[0]: "major_outage"})
+            here.world.clock.set(here.world.clock.now() + timedelta(seconds=1))
+            async with asyncio.timeout(5):  # half of what a call may take
+                await here.world.daemon.clockwork.telling.spread()
+                await here.world.daemon.clockwork.telling.post()
+                await hook.wait_for(number)
+        assert [told["incident"]["name"] for told in hook.told] == ["API is down", "Blog is down"]
+        assert len(dead.requests) == 3
 
 
 async def test_a_mailbox_that_does_not_exist_gets_no_more(tmp_path: Path) -> None:

@@ -115,3 +115,12 @@ def test_a_digest_over_what_is_no_mail_is_warned_about(tmp_path: Path) -> None:
     assert _warnings(tmp_path, "digest: {time_zone: Etc/UTC}") == [
         "digest: no channel is of kind email, so nothing is told in it"
     ]
+
+
+def test_a_status_page_that_would_stay_green_without_alerts_is_warned_about(tmp_path: Path) -> None:
+    text = "status_page: {components: [{name: API, match: ['service=\"api\"']}]}"
+    [found] = _warnings(tmp_path, text)
+    assert found.startswith("sources.main.heartbeats: none is written there, so the status page stays green")
+    beats = "heartbeats: [{matchers: ['alertname=\"Watchdog\"'], every: 3m}]"
+    assert _warnings(tmp_path, f"{text}\nsources: {{main: {{{beats}}}}}") == []
+    assert _warnings(tmp_path, text.replace("components", "stale: false, components")) == []

@@ -13,7 +13,7 @@ from incidentd.domain.maintenance import plan, rest, span
 from incidentd.domain.status_page.by_hand import StatusRefusedError
 from incidentd.domain.status_page.facts import Maintenance
 from incidentd.domain.status_page.layout import Layout, Part
-from incidentd.domain.status_page.lint import findings
+from incidentd.domain.status_page.lint import Inside, findings
 from incidentd.domain.status_page.planned import TRANSITIONS, Word, due, following, move, scheduled
 from incidentd.domain.status_page.words import Stage, Status
 
@@ -91,6 +91,15 @@ def test_the_rest_of_what_is_once_is_itself_or_nothing() -> None:
     assert rest(plan(NOW, HOUR, "Etc/UTC", "FREQ=DAILY;COUNT=2"), NOW + timedelta(days=9)) is None
 
 
+INSIDE = Inside(
+    domains=(".acme.corp.example",),
+    people=("Alice",),
+    hosts=("web-17", "eu"),
+    alerts=("ApiErrorsHigh", "Search"),
+    links=("https://g.example/d/1",),
+)
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -102,14 +111,24 @@ def test_the_rest_of_what_is_once_is_itself_or_nothing() -> None:
         ("key AKIAABCDEFGHIJKLMNOP", "what looks like a token"),
         ("Alice is on it", "the name Alice"),
         ("node web-17 is gone", "web-17, which an alert names"),
+        ("on [fd12:3456::7]:9100", "the private address fd12:3456::7"),
+        ("fe80::1%eth0 and ::1.", "the private address ::1"),
+        ("via ::ffff:10.0.0.7", "the private address ::ffff:10.0.0.7"),
+        ("see https://wiki.example/runbooks/db", "the runbook https://wiki.example/runbooks/db"),
+        ("see https://g.example/d/1?x=2", "the address https://g.example/d/1 of an alert"),
+        ("ApiErrorsHigh fires", "ApiErrorsHigh, which is an alert"),
     ],
 )
 def test_what_looks_internal_is_found_and_named(text: str, found: str) -> None:
-    assert found in findings(text, domains=[".acme.corp.example"], people=["Alice"], hosts=["web-17", "eu"])
+    assert found in findings(text, INSIDE)
 
 
 @pytest.mark.parametrize(
-    "text", ["API is slow in eu", "see 8.8.8.8", "version 1.2.3.4.5", "999.1.1.1 errors"]
-)
+    "text",
+    [
+        "API is slow in eu", "see 8.8.8.8", "version 1.2.3.4.5", "999.1.1.1 errors", "Search is slow",
+        "from 12:30:45 to 13:00", "a ratio of 1:2:3:4", "std::string :: x", "2606:4700:4700::1111 answers",
+    ],
+)  # fmt: skip
 def test_plain_words_pass(text: str) -> None:
-    assert findings(text, people=["Alice"], hosts=["eu"]) == ()
+    assert findings(text, INSIDE) == ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,8 +44,11 @@ def test_every_document_is_where_a_file_server_looks_for_it(tmp_path: Path) -> N
 
 
 def test_an_object_store_has_the_names_of_the_addresses() -> None:
-    names = [file.name for file in files(documents(), NOW, folders=False)]
-    assert names == ["index.html", "index.html.gz", "incidents/abc", "api/v2/status.json", "checked.json"]
+    listed = {**documents(), "/pages/inside/": Document(b"<p>x</p>", HTML)}
+    assert [file.name for file in files(listed, NOW, folders=False)] == [
+        "index.html", "index.html.gz", "incidents/abc", "api/v2/status.json", "pages/inside/index.html",
+        "checked.json",
+    ]  # fmt: skip
 
 
 def test_what_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
@@ -68,12 +73,56 @@ def test_a_failure_in_the_middle_leaves_the_current_copy(tmp_path: Path) -> None
     assert [each.name for each in (tmp_path / "releases").iterdir()] == ["1"]
 
 
+def aged(path: Path, seconds: float) -> None:
+    """As if it had been made that long ago."""
+    at = path.lstat().st_mtime - seconds
+    os.utime(path, (at, at), follow_symlinks=False)
+
+
 def test_old_copies_and_halves_that_a_crash_left_are_deleted(tmp_path: Path) -> None:
-    (tmp_path / "releases" / ".0").mkdir(parents=True)
+    releases = tmp_path / "releases"
+    (releases / ".0").mkdir(parents=True)
+    (tmp_path / ".0.link").symlink_to("nowhere")
+    for left in (releases / ".0", tmp_path / ".0.link"):
+        aged(left, 3700)
     for number in range(1, 7):
         publish(tmp_path, tree(b"%d" % number), str(number))
-    assert sorted(each.name for each in (tmp_path / "releases").iterdir()) == ["4", "5", "6"]
-    assert (tmp_path / "current").readlink() == Path("releases/6")
+        aged(releases / str(number), 61)
+    publish(tmp_path, tree(b"7"), "7")
+    assert sorted(each.name for each in releases.iterdir()) == ["5", "6", "7"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["current", "releases"]
+    assert (tmp_path / "current").readlink() == Path("releases/7")
+
+
+def test_what_another_replica_is_writing_or_about_to_show_stays(tmp_path: Path) -> None:
+    releases = tmp_path / "releases"
+    (releases / ".theirs").mkdir(parents=True)
+    aged(releases / ".theirs", 600)
+    for number in range(1, 6):
+        publish(tmp_path, tree(b"%d" % number), str(number))
+    assert sorted(each.name for each in releases.iterdir()) == [".theirs", "1", "2", "3", "4", "5"]
+
+
+def test_the_page_never_goes_back_to_a_copy_that_was_begun_earlier(tmp_path: Path) -> None:
+    publish(tmp_path, tree(b"later"), "2")
+    publish(tmp_path, tree(b"earlier"), "1")
+    assert (tmp_path / "current" / "index.html").read_bytes() == b"later"
+    aged(tmp_path / "releases" / "2", 61)  # whose clock is ahead, and who publishes nothing any more
+    publish(tmp_path, tree(b"now"), "11")
+    assert (tmp_path / "current" / "index.html").read_bytes() == b"now"
+
+
+def test_where_no_link_can_be_made_files_are_written_anew(tmp_path: Path) -> None:
+    elsewhere = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        assert elsewhere.stat().st_dev != tmp_path.stat().st_dev
+        publish(elsewhere, tree(), "1")
+        (tmp_path / "current").symlink_to(elsewhere / "current")
+        assert publish(tmp_path, tree(), "2") == 5
+    finally:
+        shutil.rmtree(elsewhere)
+    assert (tmp_path / "current").readlink() == Path("releases/2")
+    assert (tmp_path / "current" / "index.html").read_bytes() == LONG
 
 
 def test_the_web_server_can_read_it_whatever_our_umask(tmp_path: Path) -> None:
@@ -87,7 +136,7 @@ def test_the_web_server_can_read_it_whatever_our_umask(tmp_path: Path) -> None:
     assert modes == {0o755, 0o644}
 
 
-@pytest.mark.parametrize("path", ["/../x", "/a//b", "/a/./b", "/a\\b", "//"])
+@pytest.mark.parametrize("path", ["/../x", "/a//b", "/a/./b", "/a\\b", "//", "/../"])
 def test_an_address_that_could_lead_out_of_the_root_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="no address"):
         list(files({path: Document(b"", JSON)}, NOW, folders=True))

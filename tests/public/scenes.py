@@ -205,11 +205,11 @@ def twenty() -> PublicPage:
     events = [
         incident(
             f"inc{n:09d}",
-            f"Service {n} was slow",
-            timedelta(days=n * 1.1, hours=5),
+            f"Service {n - 10} was slow",
+            timedelta(days=(n - 10) * 1.1, hours=5),
             SOLVED,
-            {f"c{n:02d}": Status.PARTIAL},
+            {f"c{n - 10:02d}": Status.PARTIAL},
         )
-        for n in range(12)
+        for n in range(10, 22)
     ]
     return page(outage(), *events, parts=parts)

@@ -186,7 +186,7 @@ def test_the_end_of_a_day_is_that_of_the_pages_zone() -> None:
 def test_a_postmortem_has_a_section_of_its_own() -> None:
     text = documents.render(SCENES["postmortem"]())["/incidents/inc000000003"].body.decode()
     assert '<section class="postmortem"><h2>Postmortem</h2>' in text
-    assert "The disk was full.<br /><br />It is watched now." in text
+    assert "The disk was full.<br><br>It is watched now." in text
 
 
 def test_what_only_shows_if_degraded_is_left_out_of_the_page_and_stays_in_the_documents() -> None:

@@ -112,7 +112,8 @@ def test_a_person_who_resolves_it_is_not_told_again_while_it_stays_away(world: W
     world.minute = 30
     assert look(world) == ()
     beat(world, 31)
-    assert look(world) == ()
+    [change] = look(world)  # a line in the timeline, no more
+    assert (change.notice, change.incident.state) == (None, State.RESOLVED)
     assert world.write(store.all_of)["main"].state is PulseState.BEATING
 
 

@@ -19,7 +19,7 @@ from incidentd.domain.status_page.page import (
     PublicUptime,
 )
 from incidentd.domain.status_page.uptime import WINDOWS, observed, percent, within
-from incidentd.domain.status_page.words import Level, Status, worst
+from incidentd.domain.status_page.words import Level, Phase, Status, worst
 
 BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 """When a component that was never watched has been made: some constant that all replicas agree on."""
@@ -47,7 +47,9 @@ def compose(layout: Layout, facts: Facts, now: datetime) -> PublicPage:
         maintenances=_newest_first(planned),
         uptimes=tuple([_uptime(layout, part, facts, now) for part in layout.parts if part.showcase]),
         partial_weight=layout.partial_weight,
-        monitoring_delayed=any([p.open and p.stale for p in facts.publications]),
+        monitoring_delayed=any(
+            [p.open and p.stale and p.phase is not Phase.MONITORING for p in facts.publications]
+        ),
         at=now,
         look=layout.look,
     )

@@ -40,12 +40,16 @@ class Standing(enum.StrEnum):
 
 
 class SubscribeRefusedError(Exception):
-    """Nobody can subscribe like that now. `later`: seconds after which it may be possible."""
+    """Nobody can subscribe like that now. `later`: seconds after which it may be possible.
 
-    def __init__(self, detail: str, later: int | None = None) -> None:
+    `word`: which of the page's texts tells people why, in their language.
+    """
+
+    def __init__(self, detail: str, later: int | None = None, *, word: str = "refused") -> None:
         super().__init__(detail)
         self.detail = detail
         self.later = later
+        self.word = word
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,9 @@ def chosen(given: Sequence[str], known: Sequence[str]) -> tuple[str, ...] | None
     """What somebody asked for, in the order of the page: None for everything. Raises `SubscribeRefusedError`."""
     unknown = [c for c in given if c not in known]
     if unknown:
-        raise SubscribeRefusedError("one of the components does not exist on this page")
+        raise SubscribeRefusedError(
+            "one of the components does not exist on this page", word="refused_component"
+        )
     return tuple(c for c in known if c in given) if given else None
 
 

@@ -14,13 +14,14 @@ WATCHING = timedelta(minutes=2)
 """A longer gap between two looks is time in which nobody watched: it counts for nothing."""
 WINDOWS = (1, 30, 90)
 """Days over which uptime is told."""
-_FIELD = {
+FIELDS = {
     Status.OPERATIONAL: "operational",
     Status.DEGRADED: "degraded",
     Status.PARTIAL: "partial",
     Status.MAJOR: "major",
     Status.UNDER_MAINTENANCE: "maintenance",
 }
+"""Where a `Day` counts the seconds of each state."""
 
 
 def spent(component: str, status: Status, since: datetime, until: datetime, zone: str) -> tuple[Day, ...]:
@@ -33,7 +34,7 @@ def spent(component: str, status: Status, since: datetime, until: datetime, zone
         today = since.astimezone(here).date()
         end = min(until, midnight(today + timedelta(days=1), here))
         seconds = (end - since).total_seconds()
-        found.append(Day(component, today, **{_FIELD[status]: seconds}))
+        found.append(Day(component, today, **{FIELDS[status]: seconds}))
         since = end
     return tuple(found)
 
