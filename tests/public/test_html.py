@@ -110,7 +110,7 @@ def test_the_policy_allows_this_style_sheet_and_nothing_else() -> None:
 
 def test_the_state_stands_in_title_heading_description_and_icon() -> None:
     text = html.home(page(outage())).decode()
-    assert "<title>Acme Cloud status: Partial System Outage</title>" in text
+    assert "<title>Acme Cloud: Partial System Outage</title>" in text
     assert "<h1>Partial System Outage</h1>" in text
     assert 'content="Acme Cloud: Partial System Outage.' in text
     assert "data:image/svg+xml,%3Csvg" in text

@@ -105,7 +105,7 @@ async def test_all_is_well_without_incidents(daemon: Daemon) -> None:
     assert short == {"page": summary["page"], "status": summary["status"]}
     _, page = await daemon.get("/", None)
     assert "<h1>All Systems Operational</h1>" in page.decode()
-    assert "<title>Acme status: All Systems Operational</title>" in page.decode()
+    assert "<title>Acme: All Systems Operational</title>" in page.decode()
 
 
 async def test_the_documents_stay_while_the_database_is_away(daemon: Daemon) -> None:

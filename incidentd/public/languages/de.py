@@ -33,7 +33,7 @@ WORDS: Final = {
     "impact_major": "groß",
     "impact_critical": "kritisch",
     "status": "Stand",
-    "page_title": "{page} Status: {state}",
+    "page_title": "{page}: {state}",
     "page_description": "{page}: {state}. Aktueller Status, Störungen, Wartung und Verfügbarkeit.",
     "skip": "Zum Status springen",
     "subscribe": "Abonnieren",

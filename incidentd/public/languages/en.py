@@ -33,7 +33,7 @@ WORDS: Final = {
     "impact_major": "major",
     "impact_critical": "critical",
     "status": "Status",
-    "page_title": "{page} status: {state}",
+    "page_title": "{page}: {state}",
     "page_description": "{page}: {state}. Live status, incidents, maintenance and uptime.",
     "skip": "Skip to the status",
     "subscribe": "Subscribe",

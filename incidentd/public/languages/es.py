@@ -33,7 +33,7 @@ WORDS: Final = {
     "impact_major": "importante",
     "impact_critical": "crítico",
     "status": "Estado",
-    "page_title": "Estado de {page}: {state}",
+    "page_title": "{page}: {state}",
     "page_description": "{page}: {state}. Estado actual, incidentes, mantenimiento y disponibilidad.",
     "skip": "Ir al estado",
     "subscribe": "Suscribirse",

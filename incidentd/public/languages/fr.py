@@ -33,7 +33,7 @@ WORDS: Final = {
     "impact_major": "majeur",
     "impact_critical": "critique",
     "status": "État",
-    "page_title": "État de {page} : {state}",
+    "page_title": "{page} : {state}",
     "page_description": "{page} : {state}. État actuel, incidents, maintenance et disponibilité.",
     "skip": "Aller à l’état",
     "subscribe": "S’abonner",
