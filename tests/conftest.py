@@ -1,26 +1,44 @@
 """Fixtures that every folder of tests may ask for."""
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 from sqlalchemy import make_url
 
 from incidentd.store.migrate import migrate, migrate_file
+from tests import memory
 from tests.postgres_server import PostgresServer, running_server
 from tests.programs import require
 
 __all__ = ["require"]
+
+# pytest's own temporary folders too, unless somebody says where they are to be.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory.folder())
 
 # A slow machine is no reason to fail a property. The same examples every time, so that a change that fails has failed
 # by itself; INCIDENTD_EXPLORE=1 draws new ones, and prints how to repeat what it finds.
 EXPLORE = os.environ.get("INCIDENTD_EXPLORE") == "1"
 settings.register_profile("incidentd", deadline=None, print_blob=True, derandomize=not EXPLORE, database=None)
 settings.load_profile("incidentd")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Whatever a test sets up for the process's log is gone after it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -28,15 +27,6 @@ def line_of(event: str, **values: object) -> dict[str, object]:
     structlog.get_logger().info(event, **values)
     found: dict[str, object] = json.loads(stream.getvalue())
     return found
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
 
 
 def test_a_line_says_when_how_bad_and_what_first() -> None:

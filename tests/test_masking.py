@@ -9,7 +9,6 @@ import re
 import string
 import time
 import timeit
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -155,15 +154,6 @@ def lines_of(write: Any, level: str = "debug") -> str:
     log.configure(level, "json", stream)
     write()
     return stream.getvalue()
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
 
 
 @given(VALUES)

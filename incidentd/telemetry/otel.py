@@ -44,6 +44,7 @@ class _Watched(SpanExporter):
 
     def __init__(self, inner: SpanExporter) -> None:
         self._inner = inner
+        self._closed = False
         self.failed = 0
         """Spans that were not taken since the last batch that was."""
 
@@ -53,7 +54,9 @@ class _Watched(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        self._inner.shutdown()
+        if not self._closed:
+            self._closed = True
+            self._inner.shutdown()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         return self._inner.force_flush(timeout_millis)
@@ -116,6 +119,8 @@ class Traces:
         ending = threading.Thread(target=self._provider.shutdown, daemon=True, name="traces end")
         ending.start()
         ending.join(seconds)
+        # What is still waiting to try again gives up.
+        self._exporter.shutdown()
 
 
 def _collector(wanted: config.Traces) -> SpanExporter:

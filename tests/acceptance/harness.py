@@ -123,7 +123,9 @@ def configuration(database_url: str, told: Vendors, **sections: Any) -> dict[str
 
 
 def write(path: Path, config: dict[str, Any]) -> Path:
-    """Write a configuration file: JSON is YAML."""
+    """Write a configuration file: JSON is YAML. A PostgreSQL's audit key stays in its folder too."""
+    if "postgresql" in config.get("database", {}).get("url", ""):
+        config = {"audit": {"key_file": str(path.with_name("audit-key.pem"))}, **config}
     path.write_text(json.dumps(config, indent=1), encoding="utf-8")
     return path
 

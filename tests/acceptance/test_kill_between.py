@@ -179,7 +179,8 @@ async def taken_over(survivor: World, ends: Ends, url: str) -> None:
     assert len(attempts(told)) == len(CHANNELS), "the leases still hold: nobody else sends"
 
     async def over() -> bool:
-        clock.set(clock.now() + timedelta(seconds=1))
+        # The longest wait is the minute until a channel that refused is probed.
+        clock.set(clock.now() + timedelta(seconds=3))
         return await pages(survivor.client) == ends
 
     await until(over, "the pages to end")

@@ -32,7 +32,7 @@ from tests.fakes import faulty
 from tests.fakes.faulty import Fault, FaultyServer, answers
 
 LIMITS = HttpLimits(connect=0.2, read=0.3, total=0.5, grace=0.3)
-BOUND = 2.0
+BOUND = 10.0
 """Seconds that any outcome takes at most, with `LIMITS`."""
 APPRISE = 0.6
 """Seconds that apprise is given."""

@@ -5,10 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
-
-import pytest
-import structlog
 
 from incidentd import log
 from incidentd.domain.notification import Message, Outcome
@@ -18,15 +14,6 @@ from tests.delivery.players import Probed
 from tests.delivery.test_fallback import staffed
 
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
 
 
 async def test_a_fall_back_belongs_to_the_trace_of_its_page(office: Office) -> None:

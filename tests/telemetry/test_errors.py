@@ -24,15 +24,6 @@ from tests.fakes.collectors import SentryFake
 CANARIES = ["canary-canary-password", "alice.canary@example.com", "+49 170 1234567", "planted-canary-secret"]
 
 
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
-
-
 @pytest.fixture
 async def sentry() -> AsyncIterator[SentryFake]:
     async with SentryFake() as fake:

@@ -8,7 +8,6 @@ import logging
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +24,6 @@ from incidentd.telemetry.start import Running
 from tests.acceptance.process import ROOT, environment
 
 SLOW = ("opentelemetry", "sentry_sdk", "requests", "urllib3", "google.protobuf")
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
 
 
 def configured(**telemetry: Any) -> Config:
