@@ -1,6 +1,7 @@
 """Fixtures that every folder of tests may ask for."""
 
 import asyncio
+import gc
 import logging
 import os
 import shutil
@@ -98,3 +99,9 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite+aiosqlite:///{tmp_path}/incidentd.db"
     url: str = request.getfixturevalue("empty_pg_url")
     return url
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of collected tests hold is never garbage: looking through it again and again takes a tenth of the run."""
+    gc.collect()
+    gc.freeze()

@@ -13,6 +13,8 @@ ROWS = [
     (int(number), asvs, proof)
     for number, asvs, proof in re.findall(r"^\| (\d+) \| [^|]+ \| ([0-9. ]+) \| (.+) \|$", TEXT, re.MULTILINE)
 ]
+# In one process, so that every file is read and parsed once.
+pytestmark = pytest.mark.xdist_group("sources")
 PACKAGE = sources("incidentd")
 FLOORS = {"aiohttp": (3, 14, 5), "jinja2": (3, 1, 6)}
 """Versions below have published faults that concern us: CVE-2026-69244 and before, CVE-2025-27516 and before."""

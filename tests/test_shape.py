@@ -8,6 +8,8 @@ import pytest
 
 from tests.shape import ROOT, Source, broad_handlers, length, sources
 
+# In one process, so that every file is read and parsed once.
+pytestmark = pytest.mark.xdist_group("sources")
 PACKAGE = sources("incidentd")
 TESTS = sources("tests")
 EVERYTHING = [*PACKAGE, *TESTS, *sources("benchmarks")]

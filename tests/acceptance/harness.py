@@ -182,12 +182,14 @@ class World:
         await until(self._idle, "the outbox to empty")
 
     async def _idle(self) -> bool:
-        # Its look once a second never comes while this clock stands.
-        self.daemon.worker.wake()
         row = schema.deliveries.c
         due = sa.and_(row.state == "pending", row.not_before <= micros(self.clock.now()))
         waiting = sa.select(sa.func.count()).where(sa.or_(row.state == "leased", due))
-        return await self.daemon.store.read(lambda tx: tx.conn.execute(waiting).scalar_one()) == 0
+        if await self.daemon.store.read(lambda tx: tx.conn.execute(waiting).scalar_one()) == 0:
+            return True
+        # Its look once a second never comes while this clock stands.
+        self.daemon.worker.wake()
+        return False
 
     async def post(self, body: bytes) -> dict[str, Any]:
         """Post a body that must be accepted, and wait until everybody has been told."""

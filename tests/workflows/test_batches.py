@@ -51,7 +51,7 @@ ONE_ENDS_WHILE_ANOTHER_OPENS = [
 """In one transaction the group's incident closes and its next one opens."""
 
 
-@settings(max_examples=60, database=None)
+@settings(max_examples=40, database=None)
 @example(ONE_ENDS_WHILE_ANOTHER_OPENS)
 @given(batches)
 def test_posts_in_one_batch_come_to_the_same_as_one_after_the_other(story: list[list[Submission]]) -> None:
@@ -60,7 +60,7 @@ def test_posts_in_one_batch_come_to_the_same_as_one_after_the_other(story: list[
         assert together.everything() == alone.everything()
 
 
-@settings(max_examples=50, database=None)
+@settings(max_examples=30, database=None)
 @given(st.lists(alerts, max_size=6, unique_by=lambda alert: alert.fingerprint))
 def test_the_order_of_a_body_decides_nothing_but_the_order_of_numbers(body: list[Alert]) -> None:
     def outcome(alerts: list[Alert]) -> list[tuple[object, ...]]:

@@ -284,7 +284,7 @@ def test_what_must_hold_holds_after_every_step_of_any_story() -> None:
     run_state_machine_as_test(
         Story,
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=40,
             deadline=None,
             database=None,
