@@ -102,6 +102,6 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def pytest_collection_finish() -> None:
-    """What thousands of collected tests hold is never garbage: looking through it again and again takes a tenth of the run."""
+    """What thousands of collected tests hold is never garbage: looking through it again and again takes time."""
     gc.collect()
     gc.freeze()

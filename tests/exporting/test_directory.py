@@ -114,7 +114,7 @@ def test_the_page_never_goes_back_to_a_copy_that_was_begun_earlier(tmp_path: Pat
 
 def another_disk(than: Path) -> Path:
     """A folder in memory if the tests' own are on a disk, and the other way round."""
-    found = [Path(tempfile.mkdtemp(dir=place)) for place in ("/dev/shm", "/var/tmp")]
+    found = [Path(tempfile.mkdtemp(dir=place)) for place in ("/dev/shm", "/var/tmp")]  # noqa: S108 - removed again
     [elsewhere] = [folder for folder in found if folder.stat().st_dev != than.stat().st_dev] or found[:1]
     for folder in found:
         if folder != elsewhere:
