@@ -24,7 +24,7 @@ from incidentd.store.codec import micros
 from incidentd.tracing import Telemetry
 from incidentd.workflows.escalate import steps_due
 from tests.acceptance.client import Client
-from tests.acceptance.waiting import until
+from tests.acceptance.waiting import until, within
 from tests.fakes.pagerduty import PagerDutyFake
 from tests.fakes.slack import SlackFake
 from tests.fakes.smtp import SmtpFake
@@ -166,6 +166,8 @@ class World:
 
     async def advance(self, step: timedelta) -> None:
         """Let time pass: due timers run, due messages leave."""
+        # A send under way would be taken for one that hangs; some of them do.
+        await within(0.5, self._nothing_under_way)
         self.clock.set(self.clock.now() + step)
         await self.daemon.clockwork.chores.run_timers()
         await until(self._escalated, "the steps that are due to run")
@@ -176,6 +178,10 @@ class World:
         await self.daemon.clockwork.chores.escalate()
         now = self.clock.now()
         return not await self.daemon.store.read(lambda tx: steps_due(tx, now))
+
+    async def _nothing_under_way(self) -> bool:
+        leased = sa.select(schema.deliveries.c.id).where(schema.deliveries.c.state == "leased").limit(1)
+        return await self.daemon.store.read(lambda tx: tx.conn.execute(leased).first()) is None
 
     async def settle(self) -> None:
         """Wait until nothing that is due waits to be sent."""
