@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
 
 from incidentd.web.quick import Quick
+from tests.acceptance.waiting import until
 from tests.web.conftest import Daemon, Start
 from tests.web.status_world import PUBLIC, document
 
@@ -45,9 +47,15 @@ class Line:
 
 
 @pytest.fixture
-async def line(daemon: Daemon) -> Line:
-    await daemon.get("/api/v2/status.json", None)
-    return Line(*await asyncio.open_connection("127.0.0.1", daemon.port))
+async def line(daemon: Daemon) -> AsyncIterator[Line]:
+    async def made() -> bool:
+        answer, _ = await daemon.get("/api/v2/status.json", None)
+        return answer.status == 200
+
+    await until(made, "the page to be made")
+    opened = Line(*await asyncio.open_connection("127.0.0.1", daemon.port))
+    yield opened
+    opened.writer.close()
 
 
 def counted(daemon: Daemon) -> float:
